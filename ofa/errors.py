@@ -1,0 +1,41 @@
+"""Errors a user can mend: each says what is wrong, where, and what to do about it, in one line."""
+
+
+class OfaError(ValueError):
+    """Base of every error that a user can mend; the command line prints it as one line."""
+
+
+class IllegalArch(OfaError):
+    """An arch that its space does not hold."""
+
+
+class IllegalSpace(OfaError):
+    """A search space that no network can be built from."""
+
+
+class BadArtifact(OfaError):
+    """A file that is missing, corrupt, stale, or made for something else."""
+
+
+class BadData(OfaError):
+    """Images or labels that cannot be used as they lie on disk."""
+
+
+class UnknownDevice(OfaError):
+    """A device name that no device folder answers to."""
+
+
+class InfeasibleBudget(OfaError):
+    """A budget that no subnet of the space meets."""
+
+
+class ParityFailure(OfaError):
+    """An engine whose outputs differ from the network it was made from."""
+
+
+class NoisyMachine(OfaError):
+    """A machine whose timings vary too much to be reported."""
+
+
+class UnmeasuredLayer(OfaError):
+    """A layer that a table of measurements lacks."""
