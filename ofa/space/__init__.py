@@ -1,0 +1,85 @@
+"""What a supernet can become: archs, the space that holds them, what each costs. No torch."""
+
+from ofa.space.arch import Arch, Block
+from ofa.space.cost import activation_bytes, macs, params
+from ofa.space.encoding import Encoding
+from ofa.space.genes import Genotypes
+from ofa.space.layers import (
+    ConvLayer,
+    Layer,
+    LinearLayer,
+    MBConvLayer,
+    Network,
+    PoolLayer,
+    make_divisible,
+    mid_channels,
+    network,
+    squeeze_channels,
+)
+from ofa.space.presets import FAMILIES, RESNET_FAMILIES, mobilenet_v3, proxyless
+from ofa.space.resnet import (
+    BottleneckLayer,
+    MaxPoolLayer,
+    ResNetArch,
+    ResNetLayer,
+    ResNetNetwork,
+    ResNetSpace,
+    ResNetStage,
+    StageChoice,
+    StemChoice,
+    resnet_network,
+)
+from ofa.space.resnet_encoding import ResNetEncoding
+from ofa.space.resnet_table import ResNetCostTable, resnet_cost_table
+from ofa.space.search_space import Activation, FirstBlock, Head, SearchSpace, Stage, Stem
+from ofa.space.summary import NetworkSummary, SpaceSummary, summarize, summarize_space
+from ofa.space.table import CostTable, cost_table
+
+__all__ = [
+    "FAMILIES",
+    "RESNET_FAMILIES",
+    "Activation",
+    "Arch",
+    "Block",
+    "BottleneckLayer",
+    "ConvLayer",
+    "CostTable",
+    "Encoding",
+    "FirstBlock",
+    "Genotypes",
+    "Head",
+    "Layer",
+    "LinearLayer",
+    "MBConvLayer",
+    "MaxPoolLayer",
+    "Network",
+    "NetworkSummary",
+    "PoolLayer",
+    "ResNetArch",
+    "ResNetCostTable",
+    "ResNetEncoding",
+    "ResNetLayer",
+    "ResNetNetwork",
+    "ResNetSpace",
+    "ResNetStage",
+    "SearchSpace",
+    "SpaceSummary",
+    "Stage",
+    "StageChoice",
+    "Stem",
+    "StemChoice",
+    "activation_bytes",
+    "cost_table",
+    "macs",
+    "make_divisible",
+    "mid_channels",
+    "mobilenet_v3",
+    "network",
+    "params",
+    "proxyless",
+    "resnet_cost_table",
+    "resnet_network",
+    "squeeze_channels",
+    "summarize",
+    "summarize_space",
+]

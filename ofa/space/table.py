@@ -1,0 +1,93 @@
+"""A cost of whole networks as dense tables: a million genotypes are one gather, one reduction.
+
+Widths do not depend on depth, so every block slot has one cost per (resolution, kernel size, expand
+ratio), whatever the other slots choose. Costs that add up (MACs, parameters, milliseconds) and
+costs of which the largest counts (activation memory) both fit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from ofa.space.arch import Arch, Block
+from ofa.space.encoding import Encoding, Genotypes
+from ofa.space.layers import Layer, network
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Cost of every layer a space can hold.
+
+    Attributes:
+        encoding: Encoding of the space.
+        fixed: Cost of the layers that every arch of a resolution has, float64[resolutions].
+        slots: Cost of each block slot, float64[slots, resolutions, 1 + kernels * expands]; index 0
+        of
+            the last axis is the absent block, which costs 0.
+        reduce: How layer costs combine into the cost of a network.
+    """
+
+    encoding: Encoding
+    fixed: np.ndarray
+    slots: np.ndarray
+    reduce: Literal["sum", "max"] = "sum"
+
+    def __call__(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
+        """Cost of each arch."""
+        encoding = self.encoding
+        resolutions = genotypes[:, 0]
+        expands = len(encoding.space.expand_ratios)
+        kernel_genes = genotypes[:, encoding.kernel_genes].astype(np.intp)
+        codes = 1 + kernel_genes * expands + genotypes[:, encoding.expand_genes]
+        codes *= encoding.active_slots(genotypes)
+        codes += resolutions[:, None].astype(np.intp) * self.slots.shape[2]
+        flat = self.slots.reshape(encoding.num_slots, -1)
+        total = self.fixed[resolutions]
+        combine = np.add if self.reduce == "sum" else np.maximum
+        for slot in range(encoding.num_slots):
+            combine(total, flat[slot].take(codes[:, slot]), out=total)
+        return total
+
+
+def cost_table(
+    encoding: Encoding,
+    layer_cost: Callable[[Layer], float],
+    *,
+    constant: float = 0.0,
+    reduce: Literal["sum", "max"] = "sum",
+) -> CostTable:
+    """Tabulate ``layer_cost`` over every layer of a space.
+
+    Args:
+        layer_cost: Cost of one layer, e.g. ``macs`` or a latency model's milliseconds.
+        constant: Cost of a network beyond its layers.
+    """
+    space = encoding.space
+    combine = sum if reduce == "sum" else max
+    codes = [(kernel, expand) for kernel in space.kernel_sizes for expand in space.expand_ratios]
+    fixed = np.zeros(len(space.resolutions))
+    slots = np.zeros((encoding.num_slots, len(space.resolutions), 1 + len(codes)))
+    depths = tuple(max(depths) for depths in space.stage_depths)
+    costs: dict[Layer, float] = {}
+
+    def cost(layer: Layer) -> float:
+        if layer not in costs:
+            costs[layer] = layer_cost(layer)
+        return costs[layer]
+
+    for r, resolution in enumerate(space.resolutions):
+        nets = []
+        for kernel_size, expand_ratio in codes:
+            block = Block(kernel_size=kernel_size, expand_ratio=expand_ratio)
+            stages = tuple((block,) * depth for depth in depths)
+            nets.append(network(space, Arch(resolution=resolution, stages=stages)))
+        for c, net in enumerate(nets):
+            elastic = [layer for stage in net.stages for layer in stage]
+            slots[:, r, 1 + c] = [cost(layer) for layer in elastic]
+        net = nets[0]
+        others = (net.stem, net.first_block, net.head, net.pool, net.feature, net.classifier)
+        fixed[r] = combine([constant, *(cost(layer) for layer in others if layer)])
+    return CostTable(encoding=encoding, fixed=fixed, slots=slots, reduce=reduce)
