@@ -1,0 +1,388 @@
+"""The only reader and writer of the project's files.
+
+Files are exchanged between strangers, so nothing read here is trusted: formats that can carry code
+are not used, sizes are bounded, and every mapping is checked against a typed schema before anyone
+sees it. Files are written to a temporary sibling, flushed to disk and renamed, so a reader never
+meets half of one.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+import ofa
+from ofa.errors import BadArtifact
+
+T = TypeVar("T")
+Tensors = dict[str, np.ndarray]
+
+_MAX_TEXT_BYTES = 256 * 2**20
+_log = logging.getLogger(__name__)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with _reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(body: object) -> str:
+    """SHA-256 of plain data, the same for equal content whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: ``$XDG_CACHE_HOME/ofa``, else ``~/.cache/ofa``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ofa"
+
+
+def read_bytes(path: Path, *, max_bytes: int = _MAX_TEXT_BYTES) -> bytes:
+    """A whole file.
+
+    Raises:
+        BadArtifact: If it is missing, unreadable, or larger than ``max_bytes``.
+    """
+    with _reading(path):
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise BadArtifact(
+                f"{path}: {size:,} bytes are more than the {max_bytes:,} expected here"
+            )
+        return path.read_bytes()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is either old or new, never half of one.
+
+    Raises:
+        BadArtifact: If the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        raise BadArtifact(
+            f"{path}: cannot be written ({error.strerror}); free space or choose --out"
+        ) from error
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears whole, or not at all.
+
+    Yields a temporary sibling to fill; on success it takes the place of ``path``, on failure it
+    goes.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise BadArtifact(
+            f"{path}: cannot be made ({error.strerror}); choose another --out"
+        ) from error
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.exists():
+            previous = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+            path.replace(previous)
+            temporary.replace(path)
+            shutil.rmtree(previous)
+        else:
+            temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def append_line(path: Path, body: Mapping[str, object]) -> None:
+    """Append one JSON object as one line, flushed to disk; mends a line that a crash cut off."""
+    line = json.dumps(body, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    _drop_last_line(file)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BadArtifact(
+            f"{path}: cannot be extended ({error.strerror}); free space first"
+        ) from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """JSON objects, one a line; an unfinished last line, left by a crash, is passed over."""
+    lines = read_bytes(path).split(b"\n")
+    return [_json_object(line, where=f"{path}, line {number}")
+            for number, line in enumerate(lines[:-1], start=1) if line.strip()]  # fmt: skip
+
+
+def read_json(path: Path, *, schema: str, version: int = 1) -> dict[str, Any]:
+    """The body of a JSON artifact.
+
+    Raises:
+        BadArtifact: If it is missing, not JSON, or not an artifact of this schema and version.
+    """
+    body = _json_object(read_bytes(path), where=str(path))
+    found = body.get("schema")
+    expected = {"name": schema, "version": version}
+    if found != expected:
+        raise BadArtifact(
+            f"{path}: its schema is {found!r}, but {expected!r} is needed; "
+            "make it again with this version of ofa"
+        )
+    return body
+
+
+def read_foreign_json(path: Path) -> dict[str, Any]:
+    """A JSON object that another project wrote.
+
+    Raises:
+        BadArtifact: If it is missing, or not a JSON object.
+    """
+    return _json_object(read_bytes(path), where=str(path))
+
+
+def write_json(
+    path: Path,
+    body: Mapping[str, object],
+    *,
+    schema: str,
+    version: int = 1,
+    inputs: Mapping[str, Path] | None = None,
+) -> None:
+    """Write a JSON artifact under the heading of ``heading``."""
+    whole = {**heading({"name": schema, "version": version}, inputs=inputs or {}), **body}
+    write_atomically(path, (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
+
+
+def heading(schema: Mapping[str, object], *, inputs: Mapping[str, Path]) -> dict[str, object]:
+    """What every JSON artifact opens with: schema, maker, and the hashes of its inputs."""
+    hashes = {name: {"file": path.name, "sha256": sha256(path)} for name, path in inputs.items()}
+    return {"schema": dict(schema), "made_by": provenance(), "inputs": hashes}
+
+
+def check_input(body: Mapping[str, Any], name: str, path: Path, *, where: Path) -> None:
+    """Refuse an artifact that was made from another file than ``path``.
+
+    Raises:
+        BadArtifact: Names both files.
+    """
+    try:
+        recorded = body["inputs"][name]["sha256"]
+    except (KeyError, TypeError) as error:
+        raise BadArtifact(f"{where}: does not name its {name}; make it again") from error
+    if recorded != sha256(path):
+        raise BadArtifact(
+            f"{where}: was made from another {name} than {path}; remove it and make it again"
+        )
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, read by the safe loader.
+
+    Raises:
+        BadArtifact: If it is missing, not YAML, or not a mapping; YAML aliases are refused, since a
+        few
+            nested ones expand without bound.
+    """
+    import yaml
+
+    text = read_bytes(path, max_bytes=2**20)
+    try:
+        if any(
+            isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)
+        ):
+            raise BadArtifact(f"{path}: YAML aliases (*name) are not read; write the value out")
+        body = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, BadArtifact):
+            raise
+        problem = " ".join(str(error).split())
+        raise BadArtifact(f"{path}: not readable as YAML ({problem}); mend the file") from error
+    if not isinstance(body, dict):
+        raise BadArtifact(f"{path}: holds {type(body).__name__}, but a mapping of keys is needed")
+    return body
+
+
+def write_yaml(path: Path, body: Mapping[str, object], *, header: str = "") -> None:
+    """Write a YAML file; each line of ``header`` becomes a comment above it."""
+    import yaml
+
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
+    plain = json.loads(json.dumps(body, allow_nan=False))
+    text = yaml.safe_dump(plain, sort_keys=False, width=100, default_flow_style=None)
+    write_atomically(path, (comment + text).encode())
+
+
+def parse(cls: type[T], data: object, *, where: str) -> T:
+    """``data`` as an instance of the dataclass ``cls``; unknown keys and wrong types are refused.
+
+    Raises:
+        BadArtifact: Names ``where`` and the first field at fault.
+    """
+    from pydantic import ValidationError
+
+    _refuse_unnatural_numbers(data, where)
+    try:
+        return _holder(cls).model_validate({"value": data}).value
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        if first["type"] == "value_error":  # the dataclass's own check, which names field and mend
+            raise BadArtifact(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+        field = ".".join(str(part) for part in first["loc"][1:]) or "the whole"
+        shown = repr(first["input"])
+        shown = shown if len(shown) < 60 else shown[:57] + "..."
+        raise BadArtifact(f"{where}: {field}: {first['msg']} (found {shown})") from error
+
+
+def read_tensors(path: Path, *, max_bytes: int = 2**33) -> tuple[Tensors, dict[str, str]]:
+    """Tensors and metadata of a safetensors file.
+
+    Raises:
+        BadArtifact: If it is missing, corrupt, or holds a value that is not finite.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    with _reading(path):
+        if path.stat().st_size > max_bytes:
+            raise BadArtifact(f"{path}: larger than {max_bytes:,} bytes")
+    try:
+        with safe_open(path, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            notes = dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise BadArtifact(
+            f"{path}: not a readable safetensors file ({error}); copy or make it again"
+        ) from error
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise BadArtifact(f"{path}: tensor {name} holds values that are not finite")
+    return tensors, notes
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> None:
+    """Write a safetensors file; equal content gives equal bytes."""
+    from safetensors.numpy import save
+
+    ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
+    write_atomically(path, save(ordered, metadata=dict(sorted(notes.items()))))
+
+
+def provenance() -> dict[str, object]:
+    """Who makes an artifact: command, versions, commit."""
+    return {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "ofa": ofa.__version__,
+        "commit": _commit(),
+        "torch": _version("torch"),
+        "onnxruntime": _version("onnxruntime"),
+        "python": ".".join(str(part) for part in sys.version_info[:3]),
+    }
+
+
+@cache
+def _holder(cls: type) -> Any:
+    from pydantic import ConfigDict, create_model
+
+    # Dataclasses of the standard library take their settings from the model they are a field of.
+    return create_model("Holder", __config__=ConfigDict(extra="forbid"), value=(cls, ...))
+
+
+@cache
+def _commit() -> str | None:
+    """Git commit of the package's own checkout; ``None`` for an installed wheel."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.debug("no git commit: %s", error)
+        return None
+    return done.stdout.strip() or None
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadArtifact(f"{path}: cannot be read ({error.strerror}); check the path") from error
+
+
+def _json_object(text: bytes, *, where: str) -> dict[str, Any]:
+    try:
+        body = json.loads(text, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise BadArtifact(f"{where}: not readable as JSON ({error}); make it again") from error
+    if not isinstance(body, dict):
+        raise BadArtifact(f"{where}: holds {type(body).__name__}, but a JSON object is needed")
+    _refuse_unnatural_numbers(body, where)
+    return body
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    body = dict(pairs)
+    if len(body) < len(pairs):
+        raise ValueError("a key appears twice")
+    return body
+
+
+def _refuse_unnatural_numbers(data: object, where: str) -> None:
+    """Refuse NaN, infinities and integers no field of ours can hold, wherever they hide."""
+    pending = [data]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping):
+            pending.extend(value.values())
+        elif isinstance(value, list | tuple):
+            pending.extend(value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise BadArtifact(f"{where}: holds {value}, which is not a finite number")
+        elif isinstance(value, int) and abs(value) > 2**63:
+            raise BadArtifact(f"{where}: holds an integer of {value.bit_length()} bits")
+
+
+def _drop_last_line(file: Any) -> None:
+    file.seek(0)
+    whole = file.read()
+    file.truncate(whole.rfind(b"\n") + 1)
+    file.seek(0, os.SEEK_END)

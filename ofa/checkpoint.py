@@ -1,0 +1,125 @@
+"""What a checkpoint folder holds, and its typed form.
+
+::
+
+    supernet.safetensors   largest weights; its metadata names space, labels, normalization and
+splits accuracy.jsonl         a header, then one measured subnet a line predictor.safetensors
+accuracy predictor predictor.json         what it was fitted on, and how well images/
+packed calibration, search and test images (shipped checkpoints only)
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ofa import artifacts
+from ofa.artifacts import Tensors
+from ofa.errors import BadArtifact
+from ofa.recipe import Data
+from ofa.space import Arch, SearchSpace
+
+SUPERNET = "supernet.safetensors"
+ACCURACY = "accuracy.jsonl"
+PREDICTOR = "predictor.safetensors"
+PREDICTOR_REPORT = "predictor.json"
+IMAGES = "images"
+
+_ACCURACY_SCHEMA = {"name": "ofa.accuracy", "version": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetNotes:
+    """What must be known of a supernet's weights to use them.
+
+    Attributes:
+        space: Every arch the weights hold.
+        data: The images they were trained on, and how these were divided; ``None`` for imported
+        weights.
+        classes: Name of each label.
+        mean: Mean pixel of each channel, as a share of 255.
+        std: Standard deviation of each channel, as a share of 255.
+        ofa: Version of the package that wrote them.
+    """
+
+    space: SearchSpace
+    data: Data | None
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    ofa: str
+
+    def __post_init__(self) -> None:
+        if len(self.classes) != self.space.num_classes:
+            raise BadArtifact(
+                f"{len(self.classes)} class names, but the space has {self.space.num_classes}"
+            )
+        if not len(self.mean) == len(self.std) == self.space.in_channels:
+            raise BadArtifact(f"mean and std need {self.space.in_channels} values each")
+
+
+def write_supernet(path: Path, tensors: Tensors, notes: SupernetNotes) -> None:
+    """Write a supernet's weights and what must be known of them."""
+    artifacts.write_tensors(path, tensors, {"ofa": json.dumps(asdict(notes))})
+
+
+def read_supernet(path: Path) -> tuple[Tensors, SupernetNotes]:
+    """A supernet's weights and what must be known of them.
+
+    Raises:
+        BadArtifact: If the file is missing, corrupt, or not a supernet of this project.
+    """
+    tensors, metadata = artifacts.read_tensors(path)
+    try:
+        notes = json.loads(metadata["ofa"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise BadArtifact(
+            f"{path}: holds no notes of a supernet; give a file that ofa train wrote"
+        ) from error
+    return tensors, artifacts.parse(SupernetNotes, notes, where=str(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredArch:
+    """Accuracy of one recalibrated subnet.
+
+    Attributes:
+        arch: The subnet.
+        top1: Top-1 on the search split, percent.
+    """
+
+    arch: Arch
+    top1: float
+
+
+def read_accuracy(path: Path, *, supernet: Path) -> list[MeasuredArch]:
+    """The subnets measured so far, each once; none if nothing was measured yet.
+
+    Raises:
+        BadArtifact: If the file is corrupt, or its subnets were cut from other weights.
+    """
+    if not path.exists():
+        return []
+    lines = artifacts.read_lines(path)
+    if not lines:
+        return []
+    header, *rows = lines
+    if header.get("schema") != _ACCURACY_SCHEMA:
+        raise BadArtifact(
+            f"{path}: does not begin with schema {_ACCURACY_SCHEMA}; measure again with ofa sample"
+        )
+    artifacts.check_input(header, "supernet", supernet, where=path)
+    measured = [
+        artifacts.parse(MeasuredArch, row, where=f"{path}, line {number}")
+        for number, row in enumerate(rows, start=2)
+    ]
+    return list({record.arch: record for record in measured}.values())
+
+
+def append_accuracy(path: Path, record: MeasuredArch, *, supernet: Path) -> None:
+    """Add one measured subnet, flushed to disk; a new file starts with its header."""
+    if not path.exists() or not path.stat().st_size:
+        header = artifacts.heading(_ACCURACY_SCHEMA, inputs={"supernet": supernet})
+        artifacts.append_line(path, header)
+    body: Mapping[str, object] = {"arch": json.loads(record.arch.to_json()), "top1": record.top1}
+    artifacts.append_line(path, body)

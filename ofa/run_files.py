@@ -1,0 +1,161 @@
+"""What a run folder holds, and its typed form.
+
+::
+
+    fronts/<device>.json      the front, the candidates measured, the subnet chosen subnets/<arch
+id>/        subnet.safetensors (static weights) and subnet.json (what was measured) bundles/<arch
+id>-<device>/   what ships: see ``ofa.deploy``
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ofa import artifacts
+from ofa.errors import BadArtifact
+from ofa.space import Arch, SearchSpace
+
+_FRONT, _SUBNET = "ofa.front", "ofa.subnet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPoint:
+    """One arch of a front.
+
+    Attributes:
+        predicted_top1: Percent.
+        estimated_ms: Latency on the device.
+    """
+
+    arch: Arch
+    predicted_top1: float
+    estimated_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One arch whose accuracy was measured before the choice.
+
+    Attributes:
+        search_top1: Measured on the search split, percent.
+    """
+
+    arch: Arch
+    predicted_top1: float
+    estimated_ms: float
+    search_top1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOutcome:
+    """What a search found on one device.
+
+    Attributes:
+        device: Id of the device.
+        budget_ms: Latency asked for.
+        budget_is_given: Whether the user asked; else the front's knee was taken.
+        lowest_ms: Latency of the fastest subnet of the space.
+        highest_ms: Latency of the slowest subnet of the space.
+        num_evaluations: Archs whose accuracy was predicted.
+        exhaustive: Whether these were all archs of the space.
+        front: The whole front, fastest first.
+        random_front: The front of as many random archs.
+        candidates: Archs measured, best first; the first is the choice.
+        seed: Seed of the search.
+    """
+
+    device: str
+    budget_ms: float
+    budget_is_given: bool
+    lowest_ms: float
+    highest_ms: float
+    num_evaluations: int
+    exhaustive: bool
+    front: tuple[FrontPoint, ...]
+    random_front: tuple[FrontPoint, ...]
+    candidates: tuple[Candidate, ...]
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not self.front or not self.candidates:
+            raise BadArtifact("front and candidates must not be empty; search again")
+
+    @property
+    def chosen(self) -> Candidate:
+        """The candidate of best measured accuracy."""
+        return self.candidates[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubnetNotes:
+    """What must be known of a subnet's weights to use them.
+
+    Attributes:
+        space: The space it was cut from.
+        arch: Its choices.
+        classes: Name of each label.
+        mean: Mean pixel of each channel, as a share of 255.
+        std: Standard deviation of each channel, as a share of 255.
+        search_top1: Measured on the search split, percent.
+        test_top1: Measured on the test split, percent.
+        num_test_images: Images of the test split.
+        macs: Multiply-accumulates of one image.
+        params: Trainable parameters.
+        supernet_sha256: Hash of the weights it was cut from.
+    """
+
+    space: SearchSpace
+    arch: Arch
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    search_top1: float
+    test_top1: float
+    num_test_images: int
+    macs: int
+    params: int
+    supernet_sha256: str
+
+
+def write_front(path: Path, outcome: SearchOutcome, *, inputs: Mapping[str, Path]) -> None:
+    """Write what a search found."""
+    artifacts.write_json(path, {"search": asdict(outcome)}, schema=_FRONT, inputs=inputs)
+
+
+def read_front(path: Path) -> SearchOutcome:
+    """What a search found.
+
+    Raises:
+        BadArtifact: If the file is missing, corrupt, or no front.
+    """
+    body = artifacts.read_json(path, schema=_FRONT)
+    return artifacts.parse(SearchOutcome, body.get("search"), where=f"{path}: search")
+
+
+def write_subnet(
+    folder: Path, tensors: artifacts.Tensors, notes: SubnetNotes, *, inputs: Mapping[str, Path]
+) -> None:
+    """Write a subnet's folder, whole or not at all."""
+    with artifacts.new_folder(folder) as temporary:
+        weights = temporary / "subnet.safetensors"
+        artifacts.write_tensors(weights, tensors, {"arch": notes.arch.to_json()})
+        artifacts.write_json(
+            temporary / "subnet.json",
+            {"subnet": asdict(notes)},
+            schema=_SUBNET,
+            inputs={**inputs, "weights": weights},
+        )
+
+
+def read_subnet(folder: Path) -> tuple[artifacts.Tensors, SubnetNotes]:
+    """A subnet's weights and what must be known of them.
+
+    Raises:
+        BadArtifact: If a file is missing or corrupt, or the two do not belong together.
+    """
+    path, weights = folder / "subnet.json", folder / "subnet.safetensors"
+    body = artifacts.read_json(path, schema=_SUBNET)
+    artifacts.check_input(body, "weights", weights, where=path)
+    notes = artifacts.parse(SubnetNotes, body.get("subnet"), where=f"{path}: subnet")
+    notes.space.check(notes.arch)
+    return artifacts.read_tensors(weights)[0], notes

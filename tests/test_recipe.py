@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from ofa.artifacts import parse, read_yaml
+from ofa.errors import OfaError
+from ofa.recipe import Augment, Data, Phase, Recipe, Train
+
+RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.yaml"))
+PHASE = Phase(name="p", epochs=1, learning_rate=0.1)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_parses_and_is_headed_by_its_command(path):
+    recipe = parse(Recipe, read_yaml(path), where=str(path))
+
+    assert recipe.train.phases
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert any(f"ofa train --recipe recipes/{path.name}" in line for line in header)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Phase(name="p", epochs=0, learning_rate=0.1), "phase 'p': epochs is 0; use 1"),
+        (
+            lambda: Phase(name="p", epochs=1, learning_rate=0.1, final_learning_rate=0.2),
+            "final_learning_rate 0.2 is not between 0 and learning_rate 0.1",
+        ),
+        (lambda: Train(), "train.phases: there are none"),
+        (lambda: Train(phases=(PHASE,), batch_size=1), "batch_size: 1 is too few"),
+        (lambda: Augment(erase_probability=1.5), "erase_probability: 1.5 is not between 0 and 1"),
+        (lambda: Data(num_search=0), "data.num_search: 0 is too few"),
+        (
+            lambda: Recipe(
+                train=Train(phases=(Phase(name="p", epochs=1, learning_rate=1, depths=(9,)),))
+            ),
+            r"depths \[9\] are not in space.depths \[2, 3, 4\]",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_with_its_mend(make, message):
+    with pytest.raises(OfaError, match=message):
+        make()
