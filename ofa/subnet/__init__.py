@@ -1,0 +1,15 @@
+"""Static networks cut from a supernet, and their batch-norm statistics."""
+
+from ofa.subnet.extract import extract
+from ofa.subnet.recalibrate import CHUNK_SIZE, recalibrate_batchnorm_, recalibrating
+from ofa.subnet.static import StaticNet
+from ofa.subnet.static_resnet import StaticResNet
+
+__all__ = [
+    "CHUNK_SIZE",
+    "StaticNet",
+    "StaticResNet",
+    "extract",
+    "recalibrate_batchnorm_",
+    "recalibrating",
+]

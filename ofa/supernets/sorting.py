@@ -1,0 +1,115 @@
+"""Importance sorting: the expansion channels that matter most come first, so slices keep them.
+
+A largest net computes the same function before and after; a narrower one is made of better
+channels.
+
+Source: Cai et al., ICLR 2020, arXiv:1908.09791, section 3.2. Unlike the reference, bands that
+earlier phases already use are sorted one by one instead of by large offsets, which lose float32
+precision.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from ofa.nn import ElasticBatchNorm2d, ElasticBottleneck, ElasticMBConv
+from ofa.space import (
+    ResNetSpace,
+    SearchSpace,
+    make_divisible,
+    mid_channels,
+    network,
+    resnet_network,
+)
+
+
+def sort_expansion_channels_(
+    supernet: nn.Module, space: SearchSpace, *, expand_ratios: tuple[float, ...]
+) -> None:
+    """Sort the middle channels of every elastic block by the L1 norm of their projection.
+
+    Args:
+        supernet: Changed in place.
+        expand_ratios: Ratios already trained: channels stay within the bands between their widths,
+            so that the subnets already trained keep their channels.
+    """
+    largest = network(space, space.largest())
+    stages = supernet.get_submodule("stages")
+    for blocks, layers in zip(stages.children(), largest.stages, strict=True):
+        for block, layer in zip(blocks.children(), layers, strict=True):
+            assert isinstance(block, ElasticMBConv)
+            widths = {mid_channels(layer.in_channels, ratio) for ratio in expand_ratios}
+            bounds = sorted({0, *widths, layer.mid_channels})
+            importance = block.project.weight.detach().abs().sum((0, 2, 3))
+            order = _order_within_bands(importance, bounds)
+            _permute_mid_channels_(block, order)
+            if layer.se_channels:
+                _sort_squeeze_channels_(block)
+
+
+@torch.no_grad()
+def sort_bottleneck_channels_(
+    supernet: nn.Module, space: ResNetSpace, *, expand_ratios: tuple[float, ...]
+) -> None:
+    """Sort both inner widths of every bottleneck block by the L1 norm of what reads them.
+
+    Args:
+        supernet: Changed in place.
+        expand_ratios: As for ``sort_expansion_channels_``.
+    """
+    largest = resnet_network(space, space.largest())
+    stages = supernet.get_submodule("stages")
+    for blocks, layers in zip(stages.children(), largest.stages, strict=True):
+        for block, layer in zip(blocks.children(), layers, strict=True):
+            assert isinstance(block, ElasticBottleneck)
+            widths = {make_divisible(round(layer.out_channels * ratio)) for ratio in expand_ratios}
+            bounds = sorted({0, *widths, layer.mid_channels})
+            for writer, norm, reader in (
+                (block.middle, block.middle_bn, block.expand),
+                (block.reduce, block.reduce_bn, block.middle),
+            ):
+                order = _order_within_bands(reader.weight.abs().sum((0, 2, 3)), bounds)
+                reader.weight.copy_(reader.weight[:, order])
+                writer.weight.copy_(writer.weight[order])
+                _permute_norm_(norm, order)
+
+
+def _order_within_bands(importance: Tensor, bounds: list[int]) -> Tensor:
+    bands = [
+        low + importance[low:high].argsort(descending=True, stable=True)
+        for low, high in pairwise(bounds)
+    ]
+    return torch.cat(bands)
+
+
+@torch.no_grad()
+def _permute_mid_channels_(block: ElasticMBConv, order: Tensor) -> None:
+    block.project.weight.copy_(block.project.weight[:, order])
+    block.depthwise.weight.copy_(block.depthwise.weight[order])
+    block.expand.weight.copy_(block.expand.weight[order])
+    for norm in (block.expand_bn, block.depthwise_bn):
+        _permute_norm_(norm, order)
+    if hasattr(block, "squeeze_excite"):
+        gate = block.squeeze_excite
+        gate.reduce.weight.copy_(gate.reduce.weight[:, order])
+        gate.expand.weight.copy_(gate.expand.weight[order])
+        assert gate.expand.bias is not None
+        gate.expand.bias.copy_(gate.expand.bias[order])
+
+
+@torch.no_grad()
+def _sort_squeeze_channels_(block: ElasticMBConv) -> None:
+    gate = block.squeeze_excite
+    order = gate.expand.weight.abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
+    gate.expand.weight.copy_(gate.expand.weight[:, order])
+    gate.reduce.weight.copy_(gate.reduce.weight[order])
+    assert gate.reduce.bias is not None
+    gate.reduce.bias.copy_(gate.reduce.bias[order])
+
+
+@torch.no_grad()
+def _permute_norm_(norm: ElasticBatchNorm2d, order: Tensor) -> None:
+    for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+        assert values is not None
+        values.copy_(values[order])
