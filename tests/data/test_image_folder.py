@@ -1,0 +1,77 @@
+import pytest
+import torch
+from PIL import Image
+
+from ofa.data import load_image_folder, load_splits
+from ofa.errors import BadData
+from ofa.recipe import Data
+
+
+@pytest.fixture
+def root(tmp_path):
+    for part, count in (("train", 6), ("test", 2)):
+        for shade, name in ((40, "cat"), (200, "dog")):
+            folder = tmp_path / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (30, 20 + index), (shade, shade, 0)).save(folder / f"{index}.png")
+    return tmp_path
+
+
+def load(root, part="train"):
+    return load_image_folder(root, part=part, channels=3, size=16)
+
+
+def test_each_class_is_a_folder_and_images_are_cropped_to_squares(root):
+    data = load(root)
+
+    assert data.classes == ("cat", "dog")
+    assert data.images.shape == (12, 3, 16, 16)
+    assert data.labels.tolist() == [0] * 6 + [1] * 6
+    assert data.images[0, :, 8, 8].tolist() == [40, 40, 0]
+
+
+def test_loading_order_and_process_count_change_nothing(root):
+    one = load_image_folder(root, part="train", channels=3, size=16, threads=1)
+    four = load_image_folder(root, part="train", channels=3, size=16, threads=4)
+
+    assert torch.equal(one.images, four.images)
+
+
+def test_a_folder_makes_three_splits(root, tiny_space):
+    from dataclasses import replace
+
+    splits = load_splits(
+        Data(name="image_folder", root=str(root), num_search=4, num_calibration=4),
+        replace(tiny_space, num_classes=2),
+    )
+
+    assert (len(splits.train), len(splits.search), len(splits.test)) == (8, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda root: (root / "train" / "cat" / "0.png").write_bytes(b"no"),
+            "cat/0.png: not a read",
+        ),
+        (
+            lambda root: (root / "train").rename(root / "training"),
+            "train: no such folder; put images",
+        ),
+        (lambda root: (root / "train" / "emu").mkdir(), "emu: holds no image"),
+    ],
+)
+def test_what_cannot_be_read_is_named(root, spoil, message):
+    spoil(root)
+
+    with pytest.raises(BadData, match=message):
+        load(root)
+
+
+def test_a_class_count_that_does_not_match_says_which_to_set(root, tiny_space):
+    spec = Data(name="image_folder", root=str(root), num_search=2, num_calibration=2)
+
+    with pytest.raises(BadData, match=r"2 classes, but space.num_classes is 4; set it to 2"):
+        load_splits(spec, tiny_space)
