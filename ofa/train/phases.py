@@ -1,0 +1,61 @@
+"""Progressive shrinking as a plan: which phase a step belongs to, and its learning rate."""
+
+import math
+from dataclasses import dataclass
+
+from ofa.recipe import Phase
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPhase:
+    """A phase and where it lies in the run.
+
+    Attributes:
+        index: Position among the phases.
+        first_epoch: Epoch of the run at which it starts.
+        steps_per_epoch: Optimizer steps an epoch.
+    """
+
+    phase: Phase
+    index: int
+    first_epoch: int
+    steps_per_epoch: int
+
+    @property
+    def end_epoch(self) -> int:
+        """Epoch of the run before which it ends."""
+        return self.first_epoch + self.phase.epochs
+
+    @property
+    def num_steps(self) -> int:
+        """Optimizer steps of the phase."""
+        return self.phase.epochs * self.steps_per_epoch
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate at a step of the run: linear rise, then half a cosine."""
+        step -= self.first_epoch * self.steps_per_epoch
+        warmup = round(self.phase.warmup_epochs * self.steps_per_epoch)
+        highest, final = self.phase.learning_rate, self.phase.final_learning_rate
+        if step < warmup:
+            return highest * (step + 1) / warmup
+        progress = (step - warmup) / max(1, self.num_steps - warmup)
+        return final + (highest - final) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def plan(phases: tuple[Phase, ...], *, steps_per_epoch: int) -> tuple[PlannedPhase, ...]:
+    """The phases in order, each with its place in the run."""
+    planned: list[PlannedPhase] = []
+    epoch = 0
+    for index, phase in enumerate(phases):
+        planned.append(
+            PlannedPhase(
+                phase=phase, index=index, first_epoch=epoch, steps_per_epoch=steps_per_epoch
+            )
+        )
+        epoch = planned[-1].end_epoch
+    return tuple(planned)
+
+
+def phase_at(planned: tuple[PlannedPhase, ...], epoch: int) -> PlannedPhase:
+    """The phase that an epoch of the run belongs to."""
+    return next(phase for phase in planned if epoch < phase.end_epoch)

@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ofa.data import ImageSet, Normalization
+from ofa.errors import BadArtifact
+from ofa.recipe import Phase, Recipe, Train
+from ofa.supernets import build_supernet
+from ofa.train import SupernetModule, fit
+
+PHASES = (
+    Phase(name="largest", epochs=1, learning_rate=0.05, kernel_sizes=(5,), depths=(2,),
+          expand_ratios=(4,), resolutions=(16,)),
+    Phase(name="shrink", epochs=2, learning_rate=0.05, num_random=1),
+)  # fmt: skip
+
+
+@pytest.fixture
+def recipe(tiny_space):
+    return Recipe(
+        space=tiny_space,
+        train=Train(phases=PHASES, batch_size=8, threads=1, accelerator="cpu", validate_every=5),
+    )
+
+
+@pytest.fixture
+def images():
+    """Four classes, told apart by the brightness of one quarter of the image."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 100, (48, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(48) % 4
+    for quarter in range(4):
+        top, left = 8 * (quarter // 2), 8 * (quarter % 2)
+        pixels[labels == quarter, :, top : top + 8, left : left + 8] += 150
+    return ImageSet(images=pixels, labels=labels, classes=tuple("abcd"))
+
+
+def trained(recipe, images, folder, *, epochs=None, resume=False, validate=lambda net, arch: 50.0):
+    torch.manual_seed(0)
+    module = SupernetModule(
+        build_supernet(recipe.space),
+        recipe,
+        data=images,
+        normalization=Normalization(mean=(0.5,) * 3, std=(0.25,) * 3),
+        validate=validate,
+    )
+    fit(module, folder=folder, resume=resume, progress=False, stop_after=epochs)
+    return module
+
+
+def test_a_run_walks_all_phases_and_learns(recipe, images, tmp_path):
+    seen = []
+    module = trained(recipe, images, tmp_path, validate=lambda net, arch: seen.append(arch) or 50.0)
+
+    assert seen == [recipe.space.largest(), recipe.space.smallest()]
+    logged = (tmp_path / "logs" / "csv" / "version_0" / "metrics.csv").read_text()
+    assert "search_top1/largest" in logged
+    assert (tmp_path / "last.ckpt").is_file()
+    assert module.current_epoch == 3
+
+
+def test_a_run_cut_off_after_an_epoch_and_resumed_ends_with_the_same_weights(
+    recipe, images, tmp_path
+):
+    whole = trained(recipe, images, tmp_path / "whole").supernet.state_dict()
+    for epochs in (1, 2):
+        folder = tmp_path / f"cut-{epochs}"
+        trained(recipe, images, folder, epochs=epochs)
+
+        resumed = trained(recipe, images, folder, resume=True).supernet.state_dict()
+
+        assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, images, tmp_path):
+    recipe = replace(recipe, train=replace(recipe.train, ema_decay=0.9))
+    module = trained(recipe, images, tmp_path / "whole")
+    trained(recipe, images, tmp_path / "cut", epochs=2)
+
+    resumed = trained(recipe, images, tmp_path / "cut", resume=True)
+
+    average, weights = module.average.classifier.weight, module.supernet.classifier.weight
+    assert 0 < (average - weights).abs().max() < 0.1
+    assert torch.equal(average, resumed.average.classifier.weight)
+
+
+def test_a_run_of_another_recipe_is_not_resumed(recipe, images, tmp_path):
+    trained(recipe, images, tmp_path, epochs=1)
+    other = replace(recipe, train=replace(recipe.train, batch_size=16))
+
+    with pytest.raises(BadArtifact, match="other settings of train"):
+        trained(other, images, tmp_path, resume=True)
+
+
+def test_there_must_be_something_to_resume(recipe, images, tmp_path):
+    with pytest.raises(BadArtifact, match="nothing to resume; start without --resume"):
+        trained(recipe, images, tmp_path, resume=True)
