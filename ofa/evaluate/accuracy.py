@@ -1,0 +1,186 @@
+"""Top-1 of subnets: extracted, recalibrated, then counted over whole images.
+
+Two archs that agree on resolution and on their first blocks have the same activations and the same
+recalibrated statistics up to there. An evaluator keeps the activations along the last arch's path,
+within a memory bound, and starts the next arch where their paths part; the numbers are those of
+starting anew.
+
+Images are used in their recorded order, in chunks of fixed sizes, on one thread, since sums over a
+batch depend on how threads divide it. So loader batch size, loading order, process and thread count
+change nothing; who has more cores measures several archs at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from ofa.data import ImageSet, Normalization, resized
+from ofa.space import Arch, SearchSpace, network
+from ofa.subnet import CHUNK_SIZE, StaticNet, extract, recalibrate_batchnorm_, recalibrating
+
+EVALUATION_CHUNK_SIZE = 64
+
+
+Route = tuple[tuple[float, ...], ...]
+"""What each segment of a net adds to its predecessors: equal routes have equal activations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Level:
+    """Activations after the first segments of a net, of both sets of images."""
+
+    route: Route
+    calibration: list[Tensor]
+    images: list[Tensor]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluator:
+    """Measures subnets of one supernet on one set of images.
+
+    Attributes:
+        supernet: Owner of the weights; they must not change while the evaluator lives.
+        calibration: Images that recalibrate batch norm, in their recorded order.
+        images: Images to count on.
+        memory_bytes: Most bytes of activations to keep; 0 starts every arch anew.
+    """
+
+    supernet: nn.Module
+    space: SearchSpace
+    normalization: Normalization
+    calibration: ImageSet
+    images: ImageSet
+    memory_bytes: int = 0
+    _levels: list[_Level] = field(default_factory=list)
+
+    def subnet(self, arch: Arch) -> StaticNet:
+        """The recalibrated static network of ``arch``."""
+        net = self._extract(arch)
+        with _one_thread():
+            recalibrate_batchnorm_(net, self._inputs(self.calibration, arch.resolution))
+        return net
+
+    def top1(self, arch: Arch) -> float:
+        """Share of images whose largest logit is the label's, in percent."""
+        route = _route(arch)
+        self._leave_until(route)
+        level = self._levels[-1] if self._levels else self._start(arch.resolution)
+        segments = self._extract(arch).segments()[len(level.route) :]
+        kept = self._segments_worth_keeping(arch, len(level.route))
+        calibration: dict[int, list[Tensor]] = {i: [] for i in kept}
+        images: dict[int, list[Tensor]] = {i: [] for i in kept}
+        with _one_thread():
+            with recalibrating(segments):
+                for chunk in level.calibration:
+                    _run(segments, chunk, calibration)
+            with torch.inference_mode():
+                predicted = [_run(segments, chunk, images).argmax(1) for chunk in level.images]
+        for i in kept:
+            reached = route[: len(level.route) + i + 1]
+            self._levels.append(_Level(route=reached, calibration=calibration[i], images=images[i]))
+        hits = int((torch.cat(predicted).cpu() == self.images.labels).sum())
+        return 100 * hits / len(self.images)
+
+    @torch.inference_mode()
+    def predict(self, net: nn.Module, resolution: int) -> Tensor:
+        """Label predicted for every image by a recalibrated network, int64[n]."""
+        chunks = self._inputs(self.images, resolution).split(EVALUATION_CHUNK_SIZE)
+        with _one_thread():
+            return torch.cat([net(chunk).argmax(1) for chunk in chunks]).cpu()
+
+    def _extract(self, arch: Arch) -> StaticNet:
+        net = extract(self.supernet, self.space, arch)
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _inputs(self, images: ImageSet, resolution: int) -> Tensor:
+        device = next(self.supernet.parameters()).device
+        return _inputs(images, resolution, self.normalization, device)
+
+    def _start(self, resolution: int) -> _Level:
+        calibration = self._inputs(self.calibration, resolution).split(CHUNK_SIZE)
+        images = self._inputs(self.images, resolution).split(EVALUATION_CHUNK_SIZE)
+        return _Level(route=(), calibration=list(calibration), images=list(images))
+
+    def _leave_until(self, route: Route) -> None:
+        while self._levels and route[: len(self._levels[-1].route)] != self._levels[-1].route:
+            self._levels.pop()
+
+    def _segments_worth_keeping(self, arch: Arch, start: int) -> list[int]:
+        """Segments, counted from ``start``, whose output fits in the memory bound."""
+        net = network(self.space, arch)
+        blocks = [net.first_block, *(block for stage in net.stages for block in stage)]
+        num_images = len(self.calibration) + len(self.images)
+        free = self.memory_bytes - sum(
+            t.nbytes for level in self._levels for t in (*level.calibration, *level.images)
+        )
+        kept: list[int] = []
+        for position, block in enumerate(blocks, start=1):  # the stem's output is large and cheap
+            size = 4 * num_images * block.out_channels * block.out_size**2
+            if position >= start and size <= free:
+                free -= size
+                kept.append(position - start)
+        return kept
+
+
+def measure_top1(
+    supernet: nn.Module,
+    arch: Arch,
+    *,
+    space: SearchSpace,
+    normalization: Normalization,
+    calibration: ImageSet,
+    images: ImageSet,
+) -> float:
+    """Top-1 of one subnet of a supernet that is still learning, in percent; see ``Evaluator``."""
+    judge = Evaluator(
+        supernet=supernet,
+        space=space,
+        normalization=normalization,
+        calibration=calibration,
+        images=images,
+    )
+    return judge.top1(arch)
+
+
+def in_sharing_order(archs: Sequence[Arch]) -> list[Arch]:
+    """Archs sorted so that those with common first layers follow one another."""
+    return sorted(archs, key=_route)
+
+
+def _route(arch: Arch) -> Route:
+    fixed: Route = ((arch.resolution,), ())
+    return fixed + tuple(
+        (i, j, block.kernel_size, block.expand_ratio)
+        for i, stage in enumerate(arch.stages)
+        for j, block in enumerate(stage)
+    )
+
+
+def _run(segments: list[nn.Module], x: Tensor, kept: dict[int, list[Tensor]]) -> Tensor:
+    for i, segment in enumerate(segments):
+        x = segment(x)
+        if i in kept:
+            kept[i].append(x)
+    return x
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=16)
+def _inputs(
+    data: ImageSet, resolution: int, normalization: Normalization, device: torch.device
+) -> Tensor:
+    inputs = normalization(resized(data.images, resolution).to(device))
+    return inputs.contiguous(memory_format=torch.channels_last)

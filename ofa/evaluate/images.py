@@ -1,0 +1,79 @@
+"""The images that judge subnets: packed beside a shipped checkpoint, or loaded as its recipe says.
+
+Packed images are kept apart from the weights and named by split; they are the recipe's own, in its
+order, so both sources give the same numbers.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ofa import artifacts
+from ofa.checkpoint import IMAGES, SupernetNotes
+from ofa.data import ImageSet, load_splits
+from ofa.data.packed import pack_images, unpack_images
+from ofa.errors import BadArtifact
+
+_SPLITS = ("calibration", "search", "test")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judges:
+    """Images that recalibrate and score subnets.
+
+    Attributes:
+        calibration: Training images that recalibrate batch norm.
+        search: Held-out training images that score subnets.
+        test: Images for the number that is reported.
+    """
+
+    calibration: ImageSet
+    search: ImageSet
+    test: ImageSet
+
+
+def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
+    """The images of a checkpoint folder, or else those its recipe names.
+
+    Raises:
+        BadData: If the recipe's images are not on this machine.
+        BadArtifact: If packed images are corrupt, or do not fit the supernet.
+    """
+    if not (folder / IMAGES).is_dir():
+        if notes.data is None:
+            raise BadArtifact(
+                f"{folder}: imported weights name no images to judge them by; put packed ones in "
+                f"{folder / IMAGES}"
+            )
+        splits = load_splits(notes.data, notes.space)
+        return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
+    return Judges(**{split: _read(folder / IMAGES, split, notes) for split in _SPLITS})
+
+
+def write_judges(folder: Path, judges: Judges) -> None:
+    """Pack images into a checkpoint folder, one file a split."""
+    for split in _SPLITS:
+        data: ImageSet = getattr(judges, split)
+        tensors = {
+            "images": np.frombuffer(pack_images(data.images.numpy()), np.uint8),
+            "labels": data.labels.numpy().astype(np.uint16),
+        }
+        artifacts.write_tensors(folder / IMAGES / f"{split}.safetensors", tensors, {"split": split})
+
+
+def _read(folder: Path, split: str, notes: SupernetNotes) -> ImageSet:
+    path = folder / f"{split}.safetensors"
+    tensors, _ = artifacts.read_tensors(path)
+    if set(tensors) != {"images", "labels"} or tensors["images"].dtype != np.uint8:
+        raise BadArtifact(f"{path}: does not hold packed images and their labels; copy it again")
+    images = unpack_images(tensors["images"].tobytes(), where=str(path))
+    size = max(notes.space.resolutions)
+    if images.shape[1:] != (notes.space.in_channels, size, size):
+        raise BadArtifact(f"{path}: images of shape {images.shape[1:]} do not fit the supernet")
+    return ImageSet(
+        images=torch.from_numpy(images),
+        labels=torch.from_numpy(tensors["labels"].astype(np.int64)),
+        classes=notes.classes,
+    )
