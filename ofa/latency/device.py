@@ -1,0 +1,130 @@
+"""Devices as data: one folder each, found by name or alias.
+
+A folder ``devices/<id>/`` holds ``device.yaml`` (what the device is and how to reach it), and
+``model.yaml`` where a latency model was fitted beforehand. No torch here: listing devices is
+instant.
+"""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ofa import artifacts
+from ofa.errors import BadArtifact, UnknownDevice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What computes."""
+
+    name: str
+    """Product name."""
+    soc: str
+    """System on chip."""
+    unit: Literal["cpu", "gpu", "npu"]
+    """Part of the chip that runs the network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What executes the network there."""
+
+    name: str
+    """Library, e.g. ``onnxruntime``."""
+    version: str | None = None
+    """Version of the measurements; ``None`` if it is the installed one, or was not published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """The content of ``device.yaml``."""
+
+    aliases: tuple[str, ...] = ()
+    """Other names of the device."""
+    hardware: Hardware
+    """What computes."""
+    runtime: Runtime
+    """What executes the network there."""
+    precision: Literal["fp32", "fp16", "int8"]
+    """Arithmetic of weights and activations."""
+    threads: int | None
+    """Threads of the runtime; ``None`` if not published."""
+    batch: int
+    """Images a run."""
+    target: Literal["local", "none"]
+    """Where to measure: on this machine, or nowhere, since nobody here can reach the device."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("batch", self.batch), ("threads", self.threads)):
+            if value is not None and value < 1:
+                raise BadArtifact(f"{name}: {value} is not a count; use 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One device that subnets are made for.
+
+    Attributes:
+        folder: ``devices/<id>``.
+        description: What the device is.
+    """
+
+    folder: Path
+    description: Description
+
+    @property
+    def id(self) -> str:
+        """Name of the folder."""
+        return self.folder.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name the device answers to, its id first."""
+        return (self.id, *self.description.aliases)
+
+    @property
+    def model_path(self) -> Path:
+        """Where a latency model fitted beforehand lies, if there is one."""
+        return self.folder / "model.yaml"
+
+
+def list_devices(root: Path) -> tuple[Device, ...]:
+    """The devices of a folder, by id.
+
+    Raises:
+        BadArtifact: If there are none, one is malformed, or two claim one name.
+    """
+    paths = sorted(root.glob("*/device.yaml"))
+    if not paths:
+        raise BadArtifact(f"{root}: holds no <id>/device.yaml; give the folder of the devices")
+    devices = tuple(_read(path) for path in paths)
+    owners: dict[str, str] = {}
+    for device in devices:
+        for name in device.names:
+            if owners.setdefault(name, device.id) != device.id:
+                raise BadArtifact(
+                    f"{device.folder / 'device.yaml'}: {name!r} already names {owners[name]!r}; "
+                    "remove one of the two"
+                )
+    return devices
+
+
+def load_device(root: Path, name: str) -> Device:
+    """The device that answers to ``name``.
+
+    Raises:
+        UnknownDevice: Lists the near names and all known ones.
+        BadArtifact: As ``list_devices``.
+    """
+    by_name = {known: device for device in list_devices(root) for known in device.names}
+    if name in by_name:
+        return by_name[name]
+    near = difflib.get_close_matches(name.lower(), by_name, n=3, cutoff=0.5)
+    guess = f"did you mean {' or '.join(near)}? " if near else ""
+    raise UnknownDevice(f"no device is called {name!r}; {guess}known: {', '.join(sorted(by_name))}")
+
+
+def _read(path: Path) -> Device:
+    description = artifacts.parse(Description, artifacts.read_yaml(path), where=str(path))
+    return Device(folder=path.parent, description=description)

@@ -1,0 +1,199 @@
+"""Fits latency models: non-negative, by relative error, many times over.
+
+One fit answers what the latency is; refitting under random weights (the Bayesian bootstrap: Rubin,
+Annals of Statistics 9(1), 1981) answers how sure that is. A fit is any function from measured
+networks to draws, so that cross-validation can judge each of them alike.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from scipy import optimize, stats
+
+from ofa.latency.features import FEATURES
+from ofa.latency.model import Evidence, spread
+
+_CONSTANT = list(FEATURES).index("networks")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """Measured layers, or measured networks, of one device and runtime.
+
+    Attributes:
+        features: One row a measurement: ``FEATURES``, then counts of single layers, if any.
+        latency_ms: Measured latency of each row.
+        rounding_ms: Unit to which the source rounded its latencies; 0 if it did not.
+    """
+
+    features: Float[np.ndarray, "n columns"]
+    latency_ms: Float[np.ndarray, "n"]
+    rounding_ms: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.latency_ms)
+
+    def rows(self, chosen: np.ndarray) -> "Measurements":
+        """Some of the measurements."""
+        return replace(self, features=self.features[chosen], latency_ms=self.latency_ms[chosen])
+
+
+Draws = Float[np.ndarray, "draws columns"]
+Fit = Callable[[Measurements], Draws]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """What a fit foretells of networks held out from it.
+
+    Attributes:
+        evidence: Its errors.
+        noise: Half-width of the 90 % interval where all draws agree, as natural log of a ratio.
+    """
+
+    evidence: Evidence
+    noise: float
+
+
+def relative_nnls(
+    features: Float[np.ndarray, "n columns"],
+    latency_ms: Float[np.ndarray, "n"],
+    weights: Float[np.ndarray, "n"] | None = None,
+) -> Float[np.ndarray, "columns"]:
+    """Non-negative coefficients, ms per unit, of least squared relative error.
+
+    Columns are brought to one norm first, so that no unit is favoured; what never occurs costs 0.
+    """
+    root = np.ones(len(latency_ms)) if weights is None else np.sqrt(weights)
+    rows = features * (root / latency_ms)[:, None]
+    norms = np.linalg.norm(rows, axis=0)
+    norms[norms == 0] = np.inf
+    solution, _ = optimize.nnls(rows / norms, root)
+    return solution / norms
+
+
+def draw_from_layers(
+    networks: Measurements,
+    *,
+    layers: Measurements,
+    donor: Measurements,
+    num_draws: int,
+    seed: int,
+) -> Draws:
+    """Coefficients of a table of layers, scaled and offset to agree with whole networks.
+
+    Each draw weights layers and networks anew and moves rounded latencies within their rounding.
+    What the table lacks altogether (a table without squeeze-excite, say) costs a share of what it
+    costs on the donor, times the ratio of the two devices' speeds. The share is drawn between none
+    and all, since the scale to the networks, which do contain it, pays for an unknown part of it
+    already. The offset is the time of a network beyond its layers.
+
+    Args:
+        networks: Networks measured on the device.
+        layers: Layers measured on the device, perhaps under another build of the runtime.
+        donor: Layers measured on a similar device.
+    """
+    rng = np.random.default_rng(seed)
+    lacking = ~layers.features.any(axis=0)
+    draws = np.zeros((num_draws, layers.features.shape[1]))
+    for draw in draws:
+        weights = rng.exponential(size=len(layers))
+        cost = relative_nnls(layers.features, layers.latency_ms, weights)
+        donor_weights = rng.exponential(size=len(donor))
+        donor_cost = relative_nnls(donor.features, donor.latency_ms, donor_weights)
+        (ratio,) = relative_nnls(
+            (layers.features @ donor_cost)[:, None], layers.latency_ms, weights
+        )
+        cost[lacking] = rng.uniform() * ratio * donor_cost[lacking]
+        sums_ms = networks.features @ cost
+        latency_ms = networks.latency_ms + networks.rounding_ms * rng.uniform(
+            -0.5, 0.5, len(networks)
+        )
+        columns = np.stack([sums_ms, np.ones(len(sums_ms))], axis=1)
+        scale, offset_ms = relative_nnls(columns, latency_ms, rng.exponential(size=len(networks)))
+        draw[:] = scale * cost
+        draw[_CONSTANT] += offset_ms
+    return draws
+
+
+def draw_from_networks(
+    networks: Measurements, *, correction: float, num_draws: int, seed: int
+) -> Draws:
+    """Coefficients of whole networks alone, which takes several networks a feature.
+
+    Columns beyond ``FEATURES`` count single layers: each gets a correction in ms, by ridge
+    regression of what the features leave over.
+
+    Args:
+        correction: Size of the corrections allowed: prior standard deviation of one layer's, over
+        the
+            noise of a network; 0 allows none.
+    """
+    rng = np.random.default_rng(seed)
+    num_features = len(FEATURES)
+    draws = np.zeros((num_draws, networks.features.shape[1]))
+    relative = networks.features / networks.latency_ms[:, None]
+    for draw in draws:
+        weights = rng.exponential(size=len(networks))
+        cost = relative_nnls(networks.features[:, :num_features], networks.latency_ms, weights)
+        draw[:num_features] = cost
+        if correction:
+            left = 1 - relative[:, :num_features] @ cost
+            unit_ms = networks.latency_ms.mean()
+            counts = relative[:, num_features:] * unit_ms * correction
+            precision = np.diag(1 / weights) + counts @ counts.T
+            solved = np.linalg.solve(precision, left)
+            draw[num_features:] = counts.T @ solved * unit_ms * correction
+    return draws
+
+
+def cross_validate(fit: Fit, networks: Measurements, *, num_folds: int) -> CrossValidation:
+    """Fit on all folds but one and foretell that one, for every fold.
+
+    The noise is the root mean square of the relative errors times the quantile of Student's t, so
+    that few networks give a wide interval.
+
+    Args:
+        fit: Makes draws from the networks that remain.
+        num_folds: Number of networks for leave-one-out; networks are dealt to the folds in turn.
+    """
+    fold_of = np.arange(len(networks)) % num_folds
+    mean_ms, spreads = np.zeros(len(networks)), np.zeros(len(networks))
+    for fold in range(num_folds):
+        held_out = fold_of == fold
+        foretold_ms = networks.features[held_out] @ fit(networks.rows(~held_out)).T
+        mean_ms[held_out] = foretold_ms.mean(axis=1)
+        spreads[held_out] = [spread(draws_ms) for draws_ms in foretold_ms]
+    logs = np.log(mean_ms / networks.latency_ms)
+    noise = float(stats.t.ppf(0.95, len(logs)) * np.sqrt(np.mean(logs**2)))
+    errors = np.abs(np.expm1(logs))
+    return CrossValidation(
+        noise=noise,
+        evidence=Evidence(
+            method="leave-one-out" if num_folds == len(networks) else f"{num_folds}-fold",
+            num_networks=len(networks),
+            mape_percent=round(100 * float(errors.mean()), 2),
+            max_percent=round(100 * float(errors.max()), 2),
+            spearman=round(_rank_correlation(mean_ms, networks.latency_ms), 4),
+            coverage_percent=round(
+                100 * float(np.mean(np.abs(logs) <= np.hypot(spreads, noise))), 1
+            ),
+        ),
+    )
+
+
+def named_draws(
+    draws: Draws, layer_keys: Sequence[str] = (), *, digits: int = 4
+) -> dict[str, tuple[float, ...]]:
+    """Draws by feature or layer, to some significant digits; rows that are all 0 are left out."""
+    return {
+        name: tuple(float(f"{value:.{digits}g}") for value in column)
+        for name, column in zip([*FEATURES, *layer_keys], draws.T, strict=True)
+        if column.any()
+    }
+
+
+def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])

@@ -1,0 +1,82 @@
+"""Devices are found by id and alias, and refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from ofa.errors import BadArtifact, UnknownDevice
+from ofa.latency import list_devices, load_device
+
+SHIPPED = Path(__file__).parent.parent.parent / "devices"
+DEVICE = """
+aliases: [{aliases}]
+hardware: {{name: Some Phone, soc: Some Chip, unit: cpu}}
+runtime: {{name: tflite}}
+precision: fp32
+threads: 1
+batch: 1
+target: none
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, aliases in (("pixel", "pixel1"), ("note10", ""), ("host", "local")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "device.yaml").write_text(DEVICE.format(aliases=aliases))
+    return tmp_path
+
+
+def test_a_device_answers_to_its_id_and_to_its_aliases(root):
+    assert load_device(root, "pixel") == load_device(root, "pixel1")
+    assert load_device(root, "pixel1").id == "pixel"
+
+
+def test_devices_are_listed_by_id(root):
+    assert [device.id for device in list_devices(root)] == ["host", "note10", "pixel"]
+
+
+def test_a_misspelt_device_is_answered_with_near_names_and_all_known_ones(root):
+    with pytest.raises(UnknownDevice, match=r"'Pixle'; did you mean pixel.*known: host, local"):
+        load_device(root, "Pixle")
+
+
+def test_a_name_near_to_none_is_answered_with_all_known_ones(root):
+    with pytest.raises(UnknownDevice, match=r"'../etc'; known: host, local, note10, pixel"):
+        load_device(root, "../etc")
+
+
+def test_one_name_for_two_devices_is_refused(root):
+    (root / "host" / "device.yaml").write_text(DEVICE.format(aliases="note10"))
+
+    with pytest.raises(BadArtifact, match=r"note10.device.yaml: 'note10' already names 'host'"):
+        list_devices(root)
+
+
+def test_a_folder_without_devices_is_refused(tmp_path):
+    with pytest.raises(BadArtifact, match=r"holds no <id>/device.yaml"):
+        list_devices(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("batch: 1", "batch: 0", r"batch: 0 is not a count"),
+        ("precision: fp32", "precision: fp31", r"device.yaml: precision"),
+        ("target: none", "target: none\ncolour: red", r"device.yaml: colour"),
+    ],
+)
+def test_a_malformed_description_is_refused_by_file_and_field(root, old, new, message):
+    path = root / "host" / "device.yaml"
+    path.write_text(path.read_text().replace(old, new))
+
+    with pytest.raises(BadArtifact, match=message):
+        load_device(root, "host")
+
+
+def test_every_shipped_device_is_well_formed_and_has_a_card():
+    devices = list_devices(SHIPPED)
+
+    assert {"host", "pixel", "pixel1"} <= {name for device in devices for name in device.names}
+    assert all((device.folder / "README.md").is_file() for device in devices)

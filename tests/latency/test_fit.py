@@ -1,0 +1,163 @@
+"""Fits recover what a device costs, and cross-validation says how well."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from ofa.latency import FEATURES, network_features
+from ofa.latency.fit import (
+    Measurements,
+    cross_validate,
+    draw_from_layers,
+    draw_from_networks,
+    named_draws,
+    relative_nnls,
+)
+from ofa.space import Encoding, SearchSpace, network
+
+NAMES = list(FEATURES)
+COST = np.zeros(len(NAMES))
+COST[[NAMES.index(name) for name in ("expand_macs", "depthwise_k2", "blocks", "networks")]] = (
+    0.05,
+    0.3,
+    0.02,
+    1.5,
+)
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    space = SearchSpace()
+    encoding = Encoding(space)
+    archs = encoding.decode(encoding.sample(60, np.random.default_rng(0)))
+    return np.array([network_features(network(space, arch).layers) for arch in archs])
+
+
+def test_exact_latencies_are_foretold_exactly(features):
+    cost = relative_nnls(features, features @ COST)
+
+    np.testing.assert_allclose(features @ cost, features @ COST, rtol=1e-9)
+    assert (cost >= 0).all()
+
+
+def test_the_unit_of_latency_only_scales_the_coefficients(features):
+    noisy_ms = features @ COST * np.random.default_rng(1).lognormal(0, 0.05, len(features))
+
+    in_ms, in_us = relative_nnls(features, noisy_ms), relative_nnls(features, 1000 * noisy_ms)
+
+    np.testing.assert_allclose(1000 * features @ in_ms, features @ in_us, rtol=1e-9)
+
+
+def test_a_table_of_layers_is_scaled_and_offset_to_the_networks(features):
+    layer_cost = np.where(np.arange(len(COST)) == NAMES.index("networks"), 0, COST)
+    layers = Measurements(features=features, latency_ms=features @ layer_cost)
+    networks = Measurements(features=features[:8], latency_ms=features[:8] @ layer_cost * 0.8 + 2.0)
+
+    draws = draw_from_layers(networks, layers=layers, donor=layers, num_draws=3, seed=0)
+
+    np.testing.assert_allclose(
+        draws @ features[20], features[20] @ layer_cost * 0.8 + 2.0, rtol=1e-6
+    )
+
+
+def test_what_the_table_lacks_costs_between_nothing_and_the_donors_share(features):
+    hardswish = NAMES.index("hardswish_elements")
+    lacking = features * (np.arange(len(NAMES)) != hardswish)
+    with_hardswish = COST + 2.0 * (np.arange(len(NAMES)) == hardswish)
+    networks = Measurements(features=lacking[:8], latency_ms=lacking[:8] @ COST)
+
+    draws = draw_from_layers(
+        networks,
+        layers=Measurements(features=lacking, latency_ms=lacking @ COST),
+        donor=Measurements(features=features, latency_ms=features @ with_hardswish / 4),
+        num_draws=20,
+        seed=0,
+    )
+
+    assert draws[:, hardswish].min() >= 0
+    assert 0.5 < draws[:, hardswish].mean() < 1.5
+    assert draws[:, hardswish].max() < 2.5
+
+
+def test_rounded_latencies_part_the_draws(features):
+    networks = Measurements(features=features[:4], latency_ms=features[:4] @ COST, rounding_ms=1.0)
+    layers = Measurements(features=features, latency_ms=features @ COST)
+
+    draws = draw_from_layers(networks, layers=layers, donor=layers, num_draws=20, seed=0)
+
+    assert (draws @ features[0]).std() > 0.02
+
+
+def test_equal_seeds_give_equal_draws(features):
+    networks = Measurements(features=features, latency_ms=features @ COST + features[:, 0])
+
+    first, second = (
+        draw_from_networks(networks, correction=0.0, num_draws=3, seed=7) for _ in range(2)
+    )
+
+    np.testing.assert_array_equal(first, second)
+
+
+def test_corrections_by_layer_explain_what_features_do_not(features):
+    rng = np.random.default_rng(2)
+    counts = rng.integers(0, 2, (len(features), 5)).astype(float)
+    latency_ms = features @ COST + counts @ np.array([1.0, -0.5, 0.0, 0.5, 0.0])
+    networks = Measurements(features=np.hstack([features, counts]), latency_ms=latency_ms)
+
+    noises = {
+        correction: cross_validate(
+            partial(draw_from_networks, correction=correction, num_draws=5, seed=0),
+            networks,
+            num_folds=5,
+        ).noise
+        for correction in (0.0, 3.0)
+    }
+
+    assert noises[3.0] < 0.7 * noises[0.0]
+
+
+def test_cross_validation_never_shows_a_fit_the_network_it_is_judged_on(features):
+    networks = Measurements(features=features[:6], latency_ms=np.arange(1.0, 7.0))
+    seen: list[set[float]] = []
+
+    def fit(rest: Measurements) -> np.ndarray:
+        seen.append(set(rest.latency_ms.tolist()))
+        return COST[None]
+
+    cross_validate(fit, networks, num_folds=6)
+
+    assert [set(range(1, 7)) - rest for rest in seen] == [{k} for k in range(1, 7)]
+
+
+def test_a_constant_factor_shows_as_error_and_as_noise(features):
+    networks = Measurements(features=features, latency_ms=features @ COST)
+
+    judged = cross_validate(lambda _: 1.1 * COST[None], networks, num_folds=5)
+
+    assert judged.evidence.mape_percent == pytest.approx(10.0)
+    assert judged.evidence.max_percent == pytest.approx(10.0)
+    assert judged.evidence.spearman == 1.0
+    assert judged.evidence.coverage_percent == 100.0
+    assert judged.noise > np.log(1.1)
+
+
+def test_intervals_cover_about_nine_in_ten_networks_under_random_noise(features):
+    noisy_ms = features @ COST * np.random.default_rng(3).lognormal(0, 0.05, len(features))
+    networks = Measurements(features=features, latency_ms=noisy_ms)
+    fit = partial(draw_from_networks, correction=0.0, num_draws=20, seed=0)
+
+    judged = cross_validate(fit, networks, num_folds=10)
+
+    assert 82 <= judged.evidence.coverage_percent <= 99
+
+
+def test_draws_are_named_and_rows_of_nothing_left_out():
+    draws = np.zeros((2, len(NAMES) + 1))
+    draws[:, NAMES.index("blocks")] = 0.123456
+    draws[1, -1] = -0.5
+
+    assert named_draws(draws, ["pool-7-320"]) == {
+        "blocks": (0.1235, 0.1235),
+        "pool-7-320": (0.0, -0.5),
+    }
