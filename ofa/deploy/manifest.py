@@ -1,0 +1,198 @@
+"""What is known of a deployed subnet: the facts of a manifest, and the numbers a report shows.
+
+A prediction, an estimate and a measurement of one quantity are fields of different names, so that
+no reader can take one for another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ofa import artifacts
+from ofa.deploy.parity import Parity
+from ofa.errors import BadArtifact
+from ofa.space import Arch, SearchSpace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The device that the subnet was chosen for.
+
+    Attributes:
+        id: Name of the device's folder.
+        hardware: Product, chip and unit, e.g. ``Google Pixel, Snapdragon 821, cpu``.
+        runtime: What runs the networks whose latencies are known there, e.g. ``tflite``.
+        precision: Arithmetic, e.g. ``fp32``.
+        threads: Threads of the runtime; ``None`` if not published.
+        batch: Images a run.
+    """
+
+    id: str
+    hardware: str
+    runtime: str
+    precision: str
+    threads: int | None
+    batch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Latency of one run, and how sure it is.
+
+    Attributes:
+        latency_ms: Best estimate, or median of the measurements.
+        low_ms: Lower end of the interval.
+        high_ms: Upper end of the interval.
+        interval: What the interval covers, e.g. ``90 % interval``.
+        label: ``measured``, or what the estimate rests on; ``uncalibrated`` extrapolates.
+        machine: Where.
+    """
+
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    interval: str
+    label: str
+    machine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Top1:
+    """Top-1 accuracies, percent.
+
+    Attributes:
+        predicted: By the accuracy predictor, for the search split.
+        predicted_rmse: Root mean square error of the predictor on subnets held out, points.
+        search: Measured on the search split, recalibrated: by this the subnet was chosen.
+        num_search_images: Images of the search split.
+        test: Measured on the test split, by the shipped engine.
+        num_test_images: Images of the test split.
+    """
+
+    predicted: float
+    predicted_rmse: float
+    search: float
+    num_search_images: int
+    test: float
+    num_test_images: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one image costs.
+
+    Attributes:
+        macs: Multiply-accumulates.
+        params: Trainable parameters.
+        activation_bytes: Peak of activations alive at once, float32.
+        engine_bytes: Size of the engine's file.
+    """
+
+    macs: int
+    params: int
+    activation_bytes: int
+    engine_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """What the engine takes; it subtracts ``mean`` and divides by ``std`` itself.
+
+    Attributes:
+        type: ``uint8`` for raw pixels, ``float32`` for pixels from 0 to 1.
+        channels: 1 for grey, 3 for red, green and blue.
+        resolution: Height and width, px.
+        mean: Mean of each channel, as a share of the largest pixel.
+        std: Standard deviation of each channel, likewise.
+        layout: Order of the axes.
+        resize: How an image of another size is brought to ``resolution``.
+    """
+
+    type: Literal["uint8", "float32"]
+    channels: int
+    resolution: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    layout: str = "batch, channels, height, width"
+    resize: str = "center square, bilinear with antialiasing, rounded to uint8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A file that something was made from."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a bundle comes from.
+
+    Attributes:
+        made_by: Command, versions and commit; ``None`` for what is not known.
+        inputs: Files it was made from, by what they are.
+    """
+
+    made_by: Mapping[str, str | None]
+    inputs: Mapping[str, InputFile]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything that must be known of a bundle to use and to trust it.
+
+    Attributes:
+        arch: The subnet.
+        space: Where it was found.
+        classes: Name of each logit.
+        input: What the engine takes.
+        target: The device it was chosen for.
+        budget_ms: Latency that it had to keep.
+        budget_origin: Who set the budget, e.g. ``asked`` or ``knee of the front``.
+        top1: Accuracies.
+        estimated: Latency on the target by its latency model.
+        measured: Latency of this engine on the target, where it can be reached.
+        measured_at_build: The same on the machine that built it, if that is not the target.
+        cost: Arithmetic and memory.
+        parity: Agreement of the engine with the network it was made from, on the test split.
+        files: SHA-256 of every other file of the bundle; ``write_bundle`` fills it in.
+    """
+
+    arch: Arch
+    space: SearchSpace
+    classes: tuple[str, ...]
+    input: Input
+    target: Target
+    budget_ms: float
+    budget_origin: str
+    top1: Top1
+    estimated: Latency
+    measured: Latency | None
+    measured_at_build: Latency | None
+    cost: Cost
+    parity: Parity
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.space.check(self.arch)
+        if self.input.resolution != self.arch.resolution:
+            raise BadArtifact(
+                f"input.resolution: {self.input.resolution} px, but the arch takes "
+                f"{self.arch.resolution} px; deploy the subnet again"
+            )
+        if len(self.classes) != self.space.num_classes:
+            raise BadArtifact(
+                f"classes: {len(self.classes)} names, but the space has {self.space.num_classes}; "
+                "deploy the subnet again"
+            )
+
+
+def origin(inputs: Mapping[str, Path]) -> Origin:
+    """The origin of what this process makes from ``inputs``."""
+    files = {
+        name: InputFile(file=path.name, sha256=artifacts.sha256(path))
+        for name, path in inputs.items()
+    }
+    return Origin(made_by=artifacts.provenance(), inputs=files)  # type: ignore[arg-type]

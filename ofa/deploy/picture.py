@@ -1,0 +1,140 @@
+"""The accuracy-latency front as a picture, on paper or inside a page that may be light or dark.
+
+Inside a page, colors are the page's own: each one that matplotlib drew with becomes a CSS variable.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from textwrap import fill
+from typing import Any, Literal
+
+Format = Literal["png", "svg", "css-svg"]
+
+_COLORS = {
+    "ink": "#1d2733",
+    "muted": "#6b7683",
+    "grid": "#dfe4ea",
+    "paper": "#fdfdfe",
+    "sample": "#9aa5b1",
+    "front": "#1f5fbf",
+    "candidate": "#c2570c",
+    "chosen": "#0d7a4f",
+}
+"""CSS variable of the page, and the color on paper."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPoint:
+    """One arch.
+
+    Attributes:
+        latency_ms: Estimated latency.
+        top1: Top-1 on the search split, percent; predicted or measured as its list says.
+    """
+
+    latency_ms: float
+    top1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPicture:
+    """What the picture shows.
+
+    Attributes:
+        front: Predicted trade-offs, from the fastest to the most accurate.
+        candidates: Archs near the budget, measured.
+        samples: Random archs, measured.
+        chosen: The chosen arch, measured.
+        low_ms: Lower end of the interval of the chosen arch's latency.
+        high_ms: Upper end of it.
+        budget_ms: Latency that had to be kept.
+        machine: Whose latency it is.
+    """
+
+    front: tuple[FrontPoint, ...]
+    candidates: tuple[FrontPoint, ...]
+    samples: tuple[FrontPoint, ...]
+    chosen: FrontPoint
+    low_ms: float
+    high_ms: float
+    budget_ms: float
+    machine: str
+
+
+def draw_front(picture: FrontPicture, *, format: Format, width_inches: float) -> bytes:
+    """The picture as a file; equal data gives equal bytes.
+
+    Args:
+        format: ``css-svg`` is an ``<svg>`` element for a page that defines ``--ink`` and the rest.
+        width_inches: Text keeps its size, so that a narrow picture is readable on a phone.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {
+        "font.family": "DejaVu Sans", "font.size": 11, "text.color": _COLORS["ink"],
+        "axes.edgecolor": _COLORS["muted"], "axes.labelcolor": _COLORS["ink"],
+        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+        "axes.axisbelow": True, "grid.color": _COLORS["grid"], "grid.linewidth": 0.8,
+        "xtick.color": _COLORS["muted"], "xtick.labelcolor": _COLORS["ink"],
+        "ytick.color": _COLORS["muted"], "ytick.labelcolor": _COLORS["ink"],
+        "svg.fonttype": "none", "svg.hashsalt": f"front {width_inches}",
+        "text.parse_math": False, "legend.frameon": False,
+    }  # fmt: skip
+    with mpl.rc_context(style):
+        narrow = width_inches < 6
+        height_inches = 5.4 if narrow else 5.0
+        figure = Figure(figsize=(width_inches, height_inches))
+        figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
+        _draw(figure, picture, narrow=narrow)
+        file = io.BytesIO()
+        if format == "png":
+            figure.savefig(file, format="png", dpi=150, facecolor=_COLORS["paper"])
+            return file.getvalue()
+        transparent = format == "css-svg"
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=transparent)
+    svg = file.getvalue()
+    return _for_page(svg.decode()).encode() if format == "css-svg" else svg
+
+
+def _draw(figure: Any, picture: FrontPicture, *, narrow: bool) -> None:
+    axes = figure.add_subplot()
+    axes.set_xlabel(fill(f"estimated latency on {picture.machine}, ms", 40 if narrow else 90))
+    axes.set_ylabel("top-1 on the search split, %")
+    if picture.samples:
+        axes.plot(*_columns(picture.samples), "o", color=_COLORS["sample"], markersize=4,
+                  alpha=0.55, markeredgewidth=0, label="random subnets, measured")  # fmt: skip
+    axes.plot(*_columns(picture.front), "-o", color=_COLORS["front"], markersize=3.5,
+              linewidth=1.8, label="front, predicted")  # fmt: skip
+    if picture.candidates:
+        axes.plot(*_columns(picture.candidates), "D", color=_COLORS["candidate"], markersize=6,
+                  markerfacecolor="none", markeredgewidth=1.5,
+                  label="candidates of the front, measured")  # fmt: skip
+    left, right = axes.get_xlim()
+    axes.axvline(picture.budget_ms, color=_COLORS["ink"], linewidth=1.2, linestyle=(0, (5, 3)),
+                 label=f"budget, {picture.budget_ms:.3g} ms")  # fmt: skip
+    axes.plot((picture.low_ms, picture.high_ms), (picture.chosen.top1,) * 2, linewidth=5,
+              color=_COLORS["chosen"], alpha=0.35, solid_capstyle="butt",
+              label="chosen subnet's latency interval")  # fmt: skip
+    axes.plot(picture.chosen.latency_ms, picture.chosen.top1, "*", color=_COLORS["chosen"],
+              markersize=17, markeredgecolor=_COLORS["paper"], zorder=5,
+              label="chosen subnet, measured")  # fmt: skip
+    # The interval may be far wider than the front: it leaves the picture rather than flatten it.
+    axes.set_xlim(left, max(right, picture.budget_ms + 0.03 * (right - left)))
+    figure.legend(loc="outside upper left", ncols=1 if narrow else 2)
+
+
+def _columns(points: tuple[FrontPoint, ...]) -> tuple[list[float], list[float]]:
+    return [point.latency_ms for point in points], [point.top1 for point in points]
+
+
+def _for_page(svg: str) -> str:
+    """The ``<svg>`` element alone, in the page's colors, unseen by screen readers."""
+    svg = svg[svg.index("<svg") :]
+    for name, color in _COLORS.items():
+        svg = svg.replace(color, f"var(--{name})")
+    svg = re.sub(r' id="[a-z]+[\w.]*_\d+"', "", svg)  # names of groups, equal in every picture
+    svg = re.sub(r'<svg ([^>]*?)width="[^"]+"', r"<svg \1", svg)
+    svg = re.sub(r'<svg ([^>]*?)height="[^"]+"', r'<svg aria-hidden="true" \1', svg)
+    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

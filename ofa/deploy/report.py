@@ -1,0 +1,177 @@
+"""The report of a bundle: one HTML page that needs nothing but itself.
+
+Each number stands beside the word it deserves: *asked*, *predicted*, *estimated* or *measured*. The
+page is drawn from data alone, and reads no file of a run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from itertools import zip_longest
+
+import numpy as np
+from jaxtyping import Int64
+from jinja2 import Environment, StrictUndefined
+
+from ofa.deploy.manifest import Manifest, Origin
+from ofa.deploy.picture import FrontPicture, FrontPoint, draw_front
+from ofa.space import Block, MBConvLayer, network
+
+_MAX_CLASSES = 20  # of more, the least accurate are shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassAccuracy:
+    """Accuracy on the test images of one class.
+
+    Attributes:
+        name: The class.
+        top1: Share of its images that are recognized, percent.
+        num_images: Its images.
+        rival: The class that its other images are most often taken for; ``None`` if there are none.
+        rival_percent: Share of its images taken for the rival.
+    """
+
+    name: str
+    top1: float
+    num_images: int
+    rival: str | None
+    rival_percent: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportData:
+    """All that a report shows.
+
+    Attributes:
+        manifest: The facts; ``files`` may be empty, since the report is one of them.
+        origin: What made the bundle, and from which files.
+        front: The best trade-offs that search found: predicted top-1, estimated latency.
+        candidates: Archs of the front whose top-1 was measured on the search split; one is chosen.
+        samples: Archs drawn at random whose top-1 was measured on the search split.
+        classes: Accuracy of each class, on the test split.
+    """
+
+    manifest: Manifest
+    origin: Origin
+    front: tuple[FrontPoint, ...]
+    candidates: tuple[FrontPoint, ...]
+    samples: tuple[FrontPoint, ...]
+    classes: tuple[ClassAccuracy, ...]
+
+
+def class_accuracies(
+    labels: Int64[np.ndarray, "n"], predicted: Int64[np.ndarray, "n"], classes: Sequence[str]
+) -> tuple[ClassAccuracy, ...]:
+    """Accuracy of each class that has images, with the class it is most often mistaken for."""
+    num = len(classes)
+    counts = np.bincount(labels * num + predicted, minlength=num * num).reshape(num, num)
+    found = []
+    for i, name in enumerate(classes):
+        total, right = int(counts[i].sum()), int(counts[i, i])
+        if total:
+            mistakes = np.where(np.arange(num) == i, 0, counts[i])
+            rival = int(mistakes.argmax())
+            found.append(
+                ClassAccuracy(
+                    name=name,
+                    top1=100 * right / total,
+                    num_images=total,
+                    rival=classes[rival] if mistakes[rival] else None,
+                    rival_percent=100 * int(mistakes[rival]) / total,
+                )
+            )
+    return tuple(found)
+
+
+def render_report(data: ReportData) -> str:
+    """The report as one HTML page, with style and pictures inside."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"ms": _ms, "count": _count, "kilobytes": _kilobytes}
+    template = resources.files("ofa.deploy").joinpath("report.html.jinja").read_text("utf-8")
+    shown = sorted(data.classes, key=lambda one: one.top1)[:_MAX_CLASSES]
+    picture = _picture(data)
+    return environment.from_string(template).render(
+        data=data,
+        manifest=data.manifest,
+        target=data.manifest.target,
+        layers=network(data.manifest.space, data.manifest.arch),
+        stages=_stages(data.manifest),
+        wide=draw_front(picture, format="css-svg", width_inches=9.6).decode(),
+        narrow=draw_front(picture, format="css-svg", width_inches=4.4).decode(),
+        classes=shown,
+    )
+
+
+def render_front(data: ReportData) -> bytes:
+    """The front of the report as a PNG picture of its own."""
+    return draw_front(_picture(data), format="png", width_inches=9.6)
+
+
+def _picture(data: ReportData) -> FrontPicture:
+    manifest = data.manifest
+    estimated = manifest.estimated
+    return FrontPicture(
+        front=data.front,
+        candidates=data.candidates,
+        samples=data.samples,
+        chosen=FrontPoint(latency_ms=estimated.latency_ms, top1=manifest.top1.search),
+        low_ms=estimated.low_ms,
+        high_ms=estimated.high_ms,
+        budget_ms=manifest.budget_ms,
+        machine=estimated.machine,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Slot:
+    """One place for a block: the block there, or none, and how wide to draw it, as shares of 1."""
+
+    block: MBConvLayer | None
+    expand_ratio: float
+    in_share: float
+    mid_share: float
+    out_share: float
+
+
+def _stages(manifest: Manifest) -> tuple[tuple[_Slot, ...], ...]:
+    """The blocks of each stage, followed by the places left empty."""
+    space = manifest.space
+    layers, largest = network(space, manifest.arch), network(space, space.largest())
+    widest = max(block.mid_channels for stage in largest.stages for block in stage)
+
+    def slot(block: MBConvLayer | None, choice: Block | None, empty: MBConvLayer) -> _Slot:
+        drawn = block or empty
+        return _Slot(
+            block=block,
+            expand_ratio=choice.expand_ratio if choice else 0,
+            in_share=drawn.in_channels / widest,
+            mid_share=drawn.mid_channels / widest,
+            out_share=drawn.out_channels / widest,
+        )
+
+    return tuple(
+        tuple(slot(*places) for places in zip_longest(blocks, choices, slots))
+        for blocks, choices, slots in zip(
+            layers.stages, manifest.arch.stages, largest.stages, strict=True
+        )
+    )
+
+
+def _ms(value: float) -> str:
+    """Milliseconds with three digits, which no line break parts: ``12.3 ms``, ``0.231 ms``."""
+    return (f"{value:,.0f}" if value >= 100 else f"{value:#.3g}") + "\N{NO-BREAK SPACE}ms"
+
+
+def _count(value: int) -> str:
+    """A large count with three digits: ``5.32 M``, ``98.1 k``."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return str(value)
+
+
+def _kilobytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1000:,.0f} kB"

@@ -1,0 +1,231 @@
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ofa import artifacts
+from ofa.deploy import load_bundle, write_bundle
+from ofa.errors import BadArtifact
+from ofa.runtime import OrtSession
+
+FILES = {
+    "arch.json", "engine.onnx", "front.png", "manifest.json", "manifest.json.sha256",
+    "report.html", "run.py", "subnet.safetensors",
+}  # fmt: skip
+
+
+@pytest.fixture
+def write(manifest, engine, tmp_path):
+    supernet = tmp_path / "supernet.safetensors"
+    supernet.write_bytes(b"weights")
+
+    def write_into(folder, report="<!doctype html>"):
+        write_bundle(
+            folder,
+            manifest,
+            engine=engine,
+            report=report,
+            front=b"picture",
+            weights={"classifier.bias": np.zeros(3, np.float32)},
+            inputs={"supernet": supernet},
+        )
+        return folder
+
+    return write_into
+
+
+@pytest.fixture
+def bundle(write, tmp_path):
+    return write(tmp_path / "bundle")
+
+
+def reseal(folder, change):
+    """Change the manifest as somebody would who can compute hashes."""
+    path = folder / "manifest.json"
+    body = json.loads(path.read_text())
+    change(body)
+    path.write_text(json.dumps(body))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "manifest.json.sha256").write_text(f"{digest}  manifest.json\n")
+
+
+def test_a_bundle_is_read_as_it_was_written(bundle, manifest, engine, images):
+    found = load_bundle(bundle)
+
+    assert {path.name for path in bundle.iterdir()} == FILES
+    assert found.manifest.arch == manifest.arch
+    assert found.manifest.top1 == manifest.top1
+    assert set(found.manifest.files) == FILES - {"manifest.json", "manifest.json.sha256"}
+    assert found.origin.inputs["supernet"].sha256 == hashlib.sha256(b"weights").hexdigest()
+    np.testing.assert_array_equal(found.session().run(images), OrtSession(engine).run(images))
+
+
+def test_its_arch_and_its_weights_are_ordinary_artifacts(bundle, manifest):
+    arch = artifacts.read_json(bundle / "arch.json", schema="arch")
+    tensors, notes = artifacts.read_tensors(bundle / "subnet.safetensors")
+
+    assert arch["id"] == manifest.arch.id
+    assert notes["arch"] == manifest.arch.to_json()
+    assert set(tensors) == {"classifier.bias"}
+
+
+def test_the_seal_is_one_that_sha256sum_checks(bundle):
+    done = subprocess.run(
+        ["sha256sum", "--check", "manifest.json.sha256"], cwd=bundle, capture_output=True, text=True
+    )
+
+    assert done.stdout == "manifest.json: OK\n"
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_one_flipped_bit_is_refused_by_the_name_of_its_file(bundle, name):
+    content = bytearray((bundle / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / name).write_bytes(content)
+
+    blamed = "manifest.json" if name == "manifest.json.sha256" else name
+    with pytest.raises(BadArtifact, match=f"{blamed}: .*copy the bundle again"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_missing_file_is_refused_by_name(bundle, name):
+    (bundle / name).unlink()
+
+    with pytest.raises(BadArtifact, match=f"{name}: is missing"):
+        load_bundle(bundle)
+
+
+def test_a_truncated_engine_is_refused_before_it_is_loaded(bundle):
+    engine = bundle / "engine.onnx"
+    engine.write_bytes(engine.read_bytes()[:-100])
+
+    with pytest.raises(BadArtifact, match=r"engine.onnx: its SHA-256 is"):
+        load_bundle(bundle)
+
+
+def test_a_strange_file_is_refused_by_name(bundle):
+    (bundle / "extra.so").write_bytes(b"")
+
+    with pytest.raises(BadArtifact, match=r"extra.so: is no part of this bundle"):
+        load_bundle(bundle)
+
+
+def test_a_legal_name_that_the_manifest_does_not_list_is_refused(bundle):
+    reseal(bundle, lambda body: body["files"].pop("subnet.safetensors"))
+
+    with pytest.raises(BadArtifact, match=r"subnet.safetensors: is no part of this bundle"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["../engine.onnx", "/etc/passwd", "a/b", "a\\b", "", ".."])
+def test_a_name_that_leads_outside_is_refused(bundle, name):
+    reseal(bundle, lambda body: body["files"].update({name: "0" * 64}))
+
+    with pytest.raises(BadArtifact, match=r"manifest.json: names .* no file of a bundle"):
+        load_bundle(bundle)
+
+
+def test_a_link_is_refused(bundle, tmp_path):
+    engine = bundle / "engine.onnx"
+    engine.rename(tmp_path / "engine.onnx")
+    engine.symlink_to(tmp_path / "engine.onnx")
+
+    with pytest.raises(BadArtifact, match=r"engine.onnx: is not a regular file"):
+        load_bundle(bundle)
+
+
+def test_a_foreign_manifest_is_refused(bundle):
+    reseal(bundle, lambda body: body["schema"].update(name="front"))
+
+    with pytest.raises(BadArtifact, match="its schema is"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda body: body.update(budget_ms="soon"), "budget_ms"),
+        (lambda body: body.update(colour="red"), "colour"),
+        (lambda body: body["arch"].update(resolution=13), "resolution"),
+        (lambda body: body.pop("inputs"), "inputs"),
+    ],
+    ids=["type", "unknown", "illegal arch", "no inputs"],
+)
+def test_a_manifest_that_does_not_fit_its_form_is_refused_by_field(bundle, change, field):
+    reseal(bundle, change)
+
+    with pytest.raises(BadArtifact, match=f"manifest.json: .*{field}"):
+        load_bundle(bundle)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(BadArtifact, match="no such folder"):
+        load_bundle(tmp_path / "nowhere")
+
+
+def test_an_older_bundle_is_replaced_whole(bundle, write):
+    write(bundle, report="<!doctype html>second")
+
+    assert (bundle / "report.html").read_text() == "<!doctype html>second"
+    assert load_bundle(bundle).folder == bundle
+    assert [path.name for path in bundle.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_with_anything_else_in_it_is_left_alone(write, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.tex").write_text("years of work")
+
+    with pytest.raises(BadArtifact, match=r"thesis.tex, which is no part of a bundle"):
+        write(home)
+
+    assert (home / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_file_in_the_bundles_place_is_left_alone(write, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+
+    with pytest.raises(BadArtifact, match="is not a folder"):
+        write(tmp_path / "taken")
+
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_failure_leaves_the_older_bundle_and_nothing_else(bundle, write, monkeypatch):
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    monkeypatch.setattr(artifacts, "write_tensors", lambda *_: (_ for _ in ()).throw(MemoryError))
+
+    with pytest.raises(MemoryError):
+        write(bundle, report="half")
+
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+    assert {path.name for path in bundle.parent.iterdir()} == {"bundle", "supernet.safetensors"}
+
+
+def test_the_bundles_own_program_classifies_an_image(bundle, images, tmp_path):
+    picture = tmp_path / "image.png"
+    Image.fromarray(images[0, 0]).save(picture)
+    logits = load_bundle(bundle).session().run(images[:1])[0]
+
+    done = subprocess.run(
+        [sys.executable, bundle / "run.py", picture], capture_output=True, text=True, check=True
+    )
+
+    expected = ("coat", "shirt & tie", "boot")[int(logits.argmax())]
+    assert done.stdout.startswith(f"{picture}: {expected} (")
+
+
+def test_the_bundles_own_program_refuses_a_changed_engine(bundle, tmp_path):
+    (bundle / "engine.onnx").write_bytes(b"something else")
+
+    done = subprocess.run(
+        [sys.executable, bundle / "run.py", "image.png"], capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("engine.onnx: is not the file that manifest.json describes")

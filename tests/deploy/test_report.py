@@ -1,0 +1,162 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from ofa.deploy import class_accuracies, render_front, render_report
+
+
+class Page(HTMLParser):
+    """Text, links and outline of a page; complains about tags that do not close."""
+
+    void = frozenset({"meta", "br", "link", "img", "input"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.words, self.headings, self.sources, self.ids = [], [], [], [], []
+        self.feed(html)
+        self.close()
+        assert not self.open
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self._note(tag, dict(attrs))
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self._note(tag, dict(attrs))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "svg"} & set(self.open):
+            self.words.append(data)
+
+    def _note(self, tag, attributes):
+        if re.fullmatch(r"h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        for name in ("src", "href", "xlink:href", "action", "data"):
+            if name in attributes:
+                self.sources.append(attributes[name])
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+
+
+def page_of(data):
+    return Page(render_report(data))
+
+
+def test_the_page_shows_what_was_asked_predicted_and_measured(report_data):
+    text = page_of(report_data).text
+
+    assert "93.87 % top-1 at 7.61 ms (estimated) on Phone <One>" in text
+    for shown in ("8.00 ms", "asked", "94.21 %", "94.05 %", "± 0.18 points"):
+        assert shown in text
+    assert "calibrated, 90 % interval 6.90 ms to 7.90 ms" in text
+    assert "0 labels differ logits within 2.0e-06, on 10,000 test images" in text
+
+
+def test_the_page_needs_nothing_from_outside(report_data):
+    html = render_report(report_data)
+
+    assert all(source.startswith("#") for source in Page(html).sources)
+    assert "default-src 'none'" in html
+    assert not re.search(r"url\((?!#)|@import|<script", html)
+
+
+def test_the_page_is_well_formed_and_its_headings_are_in_order(report_data):
+    page = page_of(report_data)
+
+    assert page.headings[0] == 1 and page.headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:]))
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_names_from_outside_cannot_become_markup(report_data):
+    html = render_report(report_data)
+
+    assert "Phone <One>" not in html
+    assert "ofa deploy <x>" not in html
+    assert "shirt & tie" not in html
+    assert "Phone &lt;One&gt;" in html
+
+
+def test_an_extrapolated_latency_is_called_so_before_anything_else(report_data, manifest):
+    doubtful = replace(manifest.estimated, label="uncalibrated", low_ms=2.0, high_ms=20.0)
+    changed = replace(report_data, manifest=replace(manifest, estimated=doubtful))
+
+    text = page_of(changed).text
+
+    assert "The latency is extrapolated." in text
+    assert text.index("extrapolated") < text.index("Asked, predicted, measured")
+    assert "extrapolated" not in page_of(report_data).text
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "high_ms", "notice"),
+    [
+        (7.0, 7.5, None),
+        (7.0, 8.5, "The interval reaches beyond the budget."),
+        (8.2, 8.5, "The budget is missed."),
+    ],
+)
+def test_a_measured_latency_is_held_against_the_budget(
+    report_data, manifest, latency_ms, high_ms, notice
+):
+    measured = replace(
+        manifest.estimated, label="measured", latency_ms=latency_ms, low_ms=6.8, high_ms=high_ms
+    )
+    changed = replace(report_data, manifest=replace(manifest, measured=measured))
+
+    html = render_report(changed)
+
+    assert "(estimated)" not in Page(html).text.split("Subnet")[0]
+    if notice:
+        assert notice in html
+    else:
+        assert 'class="notice"' not in html
+
+
+def test_every_block_is_drawn_and_every_place_left_empty(report_data):
+    html = render_report(report_data)
+
+    assert html.count("<polygon") == 4
+    assert html.count("left out") == 1
+    assert html.count('class="tap"') == 5 * 5 + 3 * 3 + 5 * 5
+    assert "kernel 5×5<br>8 → 24 (×3)" in html
+
+
+def test_a_class_is_shown_with_the_one_it_is_mistaken_for(report_data):
+    coat, shirt, boot = report_data.classes
+
+    assert (shirt.top1, shirt.num_images) == (25.0, 4)
+    assert (shirt.rival, shirt.rival_percent) == ("coat", 50.0)
+    assert (coat.rival, coat.rival_percent) == ("shirt & tie", pytest.approx(100 / 3))
+    assert (boot.top1, boot.rival) == (100.0, None)
+
+
+def test_a_class_without_images_has_no_accuracy():
+    found = class_accuracies(np.array([1, 1]), np.array([1, 0]), ("a", "b", "c"))
+
+    assert [one.name for one in found] == ["b"]
+
+
+def test_of_many_classes_the_hardest_are_shown_and_their_number_told(report_data):
+    names = [f"class {i}" for i in range(30)]
+    labels = np.repeat(np.arange(30), 30)
+    predicted = np.where(np.tile(np.arange(30), 30) < labels, 0, labels)
+    classes = class_accuracies(labels, predicted, names)
+
+    text = page_of(replace(report_data, classes=classes)).text
+
+    assert "the 20 hardest of 30" in text
+    assert text.index("class 29") < text.index("class 28")
+    assert "class 5 " not in text
+
+
+def test_the_front_is_also_a_picture_of_its_own(report_data):
+    assert render_front(report_data).startswith(b"\x89PNG\r\n")
