@@ -1,0 +1,63 @@
+"""Weights of the reference that nobody trained or measured here: what must be known to use them.
+
+Inverted-residual supernets become checkpoints like any other. Fixed networks, which nobody measured
+here, and bottleneck supernets are kept in a file of their own kind.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ofa import artifacts
+from ofa.artifacts import Tensors
+from ofa.errors import BadArtifact
+from ofa.space import Arch, ResNetArch, ResNetSpace, SearchSpace
+
+SUBNET = "subnet.safetensors"
+
+_KEY = "ofa.imported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What must be known of imported weights.
+
+    Attributes:
+        space: Every arch the weights hold.
+        arch: The network, if they are those of one alone; ``None`` for a supernet.
+        classes: Name of each label.
+        mean: Mean pixel of each channel, as a share of 255.
+        std: Standard deviation of each channel, as a share of 255.
+        ofa: Version of the package that wrote them.
+    """
+
+    space: SearchSpace | ResNetSpace
+    arch: Arch | ResNetArch | None
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    ofa: str
+
+
+def write_imported(path: Path, tensors: Tensors, notes: Imported) -> None:
+    """Write imported weights and what must be known of them."""
+    artifacts.write_tensors(path, tensors, {_KEY: json.dumps(asdict(notes))})
+
+
+def is_imported(path: Path) -> bool:
+    """Whether a file holds imported weights of this kind."""
+    return _KEY in artifacts.read_tensors(path)[1]
+
+
+def read_imported(path: Path) -> tuple[Tensors, Imported]:
+    """Imported weights and what must be known of them.
+
+    Raises:
+        BadArtifact: If the file is missing, corrupt, or holds something else.
+    """
+    tensors, metadata = artifacts.read_tensors(path)
+    try:
+        notes = json.loads(metadata[_KEY])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise BadArtifact(f"{path}: holds no imported weights; import them again") from error
+    return tensors, artifacts.parse(Imported, notes, where=str(path))

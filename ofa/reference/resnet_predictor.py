@@ -1,0 +1,102 @@
+"""The reference project's published accuracy predictor of the ResNet50D space, in float64.
+
+Features are one-hot: resolution, stem residual, the six widths, the expand ratio of each block
+slot. For the largest archs it saturates: every resolution from 176 px up reads alike.
+
+Source: mit-han-lab/once-for-all @ f03b267, ``ofa/nas/accuracy_predictor``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from ofa import artifacts
+from ofa.errors import BadArtifact, IllegalSpace
+from ofa.reference.predictor import Layers, percent
+from ofa.space import Genotypes, ResNetEncoding, ResNetSpace
+
+TRAINED_SIZES = (128, 144, 160, 176, 192, 224, 240, 256)
+"""Resolutions the published predictor has inputs for, px."""
+
+_KEY = "ofa.resnet_predictor"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ResNetPredictor:
+    """The published predictor over the genotypes of the reference's ResNet50D space.
+
+    Attributes:
+        encoding: Encoding of the space, at resolutions among ``TRAINED_SIZES``.
+        layers: Weight and bias of each layer.
+
+    Raises:
+        IllegalSpace: If the space is not the one that the predictor was trained on.
+    """
+
+    encoding: ResNetEncoding
+    layers: Layers
+
+    def __post_init__(self) -> None:
+        space = self.encoding.space
+        if strange := sorted(set(space.resolutions) - set(TRAINED_SIZES)):
+            raise IllegalSpace(
+                f"space.resolutions: {strange} are beyond the predictor, which was trained on "
+                f"{list(TRAINED_SIZES)}; leave them out"
+            )
+        trained = ResNetSpace(resolutions=TRAINED_SIZES)
+        for name in ("width_ratios", "expand_ratios", "stage_depths"):
+            if getattr(space, name) != getattr(trained, name):
+                raise IllegalSpace(
+                    f"space.{name}: {getattr(space, name)} differ from what the predictor was "
+                    f"trained on; use {getattr(trained, name)}"
+                )
+
+    def __call__(self, genotypes: Genotypes) -> Float32[np.ndarray, "n"]:
+        """Predicted top-1 on ImageNet, percent."""
+        return self.top1(genotypes).astype(np.float32)
+
+    def top1(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
+        """Predicted top-1 on ImageNet, percent, float64."""
+        return percent(self.layers, self.features(genotypes))
+
+    def features(self, genotypes: Genotypes) -> Float[np.ndarray, "n features"]:
+        """One-hot features; those of absent blocks are 0."""
+        encoding = self.encoding
+        own = [TRAINED_SIZES.index(size) for size in encoding.space.resolutions]
+        active = encoding.active_slots(genotypes)
+        parts = [
+            np.eye(len(TRAINED_SIZES))[np.array(own)[genotypes[:, 0]]],
+            np.eye(2)[genotypes[:, 1]],
+            np.eye(3)[genotypes[:, encoding.width_genes]].reshape(len(genotypes), -1),
+            (np.eye(3)[genotypes[:, encoding.expand_genes]] * active[..., None]).reshape(
+                len(genotypes), -1
+            ),
+        ]
+        return np.concatenate(parts, axis=1)
+
+
+def write_resnet_predictor(path: Path, layers: Layers) -> None:
+    """Write a predictor's layers in this project's format."""
+    tensors = {}
+    for index, (weight, bias) in enumerate(layers):
+        tensors |= {f"layers.{index}.weight": weight, f"layers.{index}.bias": bias}
+    artifacts.write_tensors(path, tensors, {_KEY: "1"})
+
+
+def read_resnet_predictor(path: Path, encoding: ResNetEncoding) -> ResNetPredictor:
+    """A predictor in this project's format, over the genotypes of ``encoding``.
+
+    Raises:
+        BadArtifact: If the file is missing, corrupt, or holds something else.
+        IllegalSpace: If the space is not the one that the predictor was trained on.
+    """
+    tensors, notes = artifacts.read_tensors(path)
+    if _KEY not in notes:
+        raise BadArtifact(f"{path}: holds no predictor of a bottleneck space; import it again")
+    num_layers = len(tensors) // 2
+    layers = tuple(
+        (tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(num_layers)
+    )
+    return ResNetPredictor(encoding=encoding, layers=layers)
