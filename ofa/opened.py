@@ -1,0 +1,176 @@
+"""Checkpoints and subnets opened for use: weights in their modules, and the images that judge them.
+
+What was opened is remembered, so that the arrows of a journey, each of which opens what it needs,
+read every file once.
+"""
+
+import signal
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ofa import artifacts
+from ofa import checkpoint as files
+from ofa.errors import BadArtifact
+from ofa.run_files import SubnetNotes, read_subnet
+from ofa.shipped import shipped
+from ofa.space import Arch, Encoding, network
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ofa.evaluate import Evaluator, Judges
+    from ofa.predictor import AccuracyPredictor, FitReport
+    from ofa.subnet import StaticNet
+
+_ACTIVATION_BYTES = 2 * 2**30
+"""Most memory for activations that subnets share."""
+
+
+def find_checkpoint(checkpoint: str) -> Path:
+    """The folder of a checkpoint: a path to it or to its weights, or the name of a shipped one.
+
+    Raises:
+        BadArtifact: If there is none; names the shipped ones.
+    """
+    root = shipped("checkpoints")
+    given = Path(checkpoint)
+    for folder in (given, given.parent if given.name == files.SUPERNET else given, root / given):
+        if (folder / files.SUPERNET).is_file():
+            return folder
+    names = ", ".join(sorted(path.parent.name for path in root.glob(f"*/{files.SUPERNET}")))
+    raise BadArtifact(
+        f"{checkpoint}: holds no {files.SUPERNET}; give a folder that ofa train wrote, or one of: "
+        f"{names}"
+    )
+
+
+@lru_cache(maxsize=2)
+def open_supernet(folder: Path) -> tuple["nn.Module", files.SupernetNotes]:
+    """The supernet of a checkpoint, with its weights.
+
+    Raises:
+        BadArtifact: If the weights are not those of the space they name.
+    """
+    import torch
+
+    from ofa.supernets import build_supernet
+
+    path = folder / files.SUPERNET
+    tensors, notes = files.read_supernet(path)
+    with torch.device("meta"):
+        supernet = build_supernet(notes.space)
+    _load_(supernet, tensors, where=path)
+    return supernet.eval(), notes
+
+
+def open_subnet(folder: Path) -> tuple["StaticNet", artifacts.Tensors, SubnetNotes]:
+    """The static network in a subnet's folder, its tensors by name, and its notes.
+
+    Raises:
+        BadArtifact: If the weights are not those of the arch they name.
+    """
+    import torch
+
+    from ofa.subnet import StaticNet
+
+    tensors, notes = read_subnet(folder)
+    with torch.device("meta"):
+        net = StaticNet(network(notes.space, notes.arch))
+    _load_(net, tensors, where=folder / "subnet.safetensors")
+    return net.eval(), tensors, notes
+
+
+@lru_cache(maxsize=2)
+def judges(folder: Path) -> "Judges":
+    """The images that judge the subnets of a checkpoint."""
+    from ofa.evaluate import load_judges
+
+    return load_judges(folder, open_supernet(folder)[1])
+
+
+@lru_cache(maxsize=4)
+def evaluator(folder: Path, split: Literal["search", "test"]) -> "Evaluator":
+    """Measures subnets of a checkpoint on one split."""
+    from ofa.data import Normalization
+    from ofa.evaluate import Evaluator
+
+    supernet, notes = open_supernet(folder)
+    images = judges(folder)
+    return Evaluator(
+        supernet=supernet,
+        space=notes.space,
+        normalization=Normalization(mean=notes.mean, std=notes.std),
+        calibration=images.calibration,
+        images=getattr(images, split),
+        memory_bytes=_ACTIVATION_BYTES,
+    )
+
+
+def measure_search_top1(
+    folder: Path, archs: Sequence[Arch], *, workers: int = 1
+) -> Iterator[float]:
+    """Top-1 on the search split of each arch, in order, as soon as it is known.
+
+    Args:
+        workers: Processes that measure, each on one thread; their number changes no result.
+    """
+    if workers <= 1 or len(archs) <= 1:
+        yield from map(evaluator(folder, "search").top1, archs)
+        return
+    # Forked copies of a process that has used torch's threads can hang.
+    with get_context("spawn").Pool(workers, initializer=_leave_interrupts_to_parent) as pool:
+        yield from pool.imap(partial(_search_top1, folder), archs)
+
+
+def predictor(folder: Path, encoding: Encoding) -> "AccuracyPredictor":
+    """The accuracy predictor of a checkpoint.
+
+    Raises:
+        BadArtifact: If there is none yet, or it was fitted to other weights.
+    """
+    from ofa.predictor import AccuracyPredictor
+
+    path, report = folder / files.PREDICTOR, folder / files.PREDICTOR_REPORT
+    if not path.is_file():
+        raise BadArtifact(
+            f"{path}: there is no predictor yet; run ofa sample and ofa fit-predictor on {folder}"
+        )
+    body = artifacts.read_json(report, schema="ofa.predictor")
+    artifacts.check_input(body, "supernet", folder / files.SUPERNET, where=report)
+    return AccuracyPredictor.from_state(encoding, *artifacts.read_tensors(path))
+
+
+def read_fit(folder: Path) -> "FitReport":
+    """How well the predictor of a checkpoint does on subnets it was not fitted to."""
+    from ofa.predictor import FitReport
+
+    path = folder / files.PREDICTOR_REPORT
+    body = artifacts.read_json(path, schema="ofa.predictor")
+    return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")
+
+
+def _search_top1(folder: Path, arch: Arch) -> float:
+    return evaluator(folder, "search").top1(arch)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _load_(net: "nn.Module", tensors: artifacts.Tensors, *, where: Path) -> None:
+    """Put tensors into a network made without any, once every name and shape is known to fit."""
+    import torch
+
+    expected = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+    for name in sorted(expected.keys() | tensors.keys()):
+        found = tensors[name].shape if name in tensors else None
+        if found != expected.get(name):
+            raise BadArtifact(
+                f"{where}: tensor {name} has shape {found}, but its space needs "
+                f"{expected.get(name)}; copy or make it again"
+            )
+    state = {name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()}
+    net.load_state_dict(state, assign=True)

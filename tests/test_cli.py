@@ -1,0 +1,118 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ofa.cli import COMMANDS, main
+
+
+def fails(capsys, *argv: str) -> str:
+    """The one line on stderr with which a command line is refused."""
+    assert main(list(argv)) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+
+    assert stopped.value.code == 0
+    assert f"example: ofa {command}" in capsys.readouterr().out
+
+
+def test_without_a_command_all_are_listed(capsys):
+    assert main([]) == 0
+
+    listed = capsys.readouterr().out
+    assert all(command in listed for command in COMMANDS)
+
+
+def test_help_answers_without_torch():
+    code = (
+        "import sys; from ofa.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules and 'scipy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_devices_are_listed_with_their_error(capsys):
+    assert main(["devices"]) == 0
+
+    assert "pixel" in capsys.readouterr().out
+
+
+def test_a_wrong_device_lists_the_near_ones(capsys, tmp_path):
+    line = fails(capsys, "specialize", "--device", "pixle", "--out", str(tmp_path / "run"))
+
+    assert "no device is called 'pixle'; did you mean pixel" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_out_of_reach_tells_the_reachable_range_and_writes_nothing(capsys, tmp_path):
+    out = tmp_path / "run"
+
+    line = fails(
+        capsys, "specialize", "--device", "pixel", "--budget-ms", "0.01", "--out", str(out)
+    )
+
+    assert "no subnet meets a budget of 0.01 ms" in line
+    assert "set the budget to" in line
+    assert not out.exists()
+
+
+def test_a_missing_checkpoint_names_the_shipped_ones(capsys):
+    line = fails(capsys, "sample", "--checkpoint", "nowhere")
+
+    assert "nowhere: holds no supernet.safetensors" in line
+    assert "fashion_mnist" in line
+
+
+def test_a_corrupt_checkpoint_is_refused_by_name(capsys, tmp_path):
+    (tmp_path / "supernet.safetensors").write_bytes(b"\x10" + b"\0" * 7 + b"not json........")
+
+    line = fails(capsys, "sample", "--checkpoint", str(tmp_path))
+
+    assert "supernet.safetensors: not a readable safetensors file" in line
+    assert os.listdir(tmp_path) == ["supernet.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["specialise"], "invalid choice: 'specialise'"),
+        (["specialize"], "required: --device"),
+        (["specialize", "--device", "pixel", "--budget-ms", "fast"], "budget_ms"),
+        (["specialize", "--device", "pixel", "--buget", "3"], "--buget"),
+        (["train", "--recipe", "nowhere.yaml"], "nowhere.yaml"),
+        (["train", "--recipe", "recipes/tiny.yaml", "--train.batch_sise", "3"], "batch_sise"),
+    ],
+)
+def test_a_misspelt_command_line_is_refused_in_one_line(argv, message, capsys):
+    assert message in fails(capsys, *argv)
+
+
+def test_a_recipe_that_cannot_work_is_refused_before_anything_is_written(capsys, tmp_path):
+    recipe = tmp_path / "bad.yaml"
+    recipe.write_text("train: {phases: [{name: p, epochs: 1, learning_rate: 0.1, depths: [9]}]}\n")
+
+    line = fails(capsys, "train", "--recipe", str(recipe), "--out", str(tmp_path / "run"))
+
+    assert "depths [9] are not in space.depths" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unreadable_image_folder_is_refused_before_anything_is_written(capsys, tmp_path):
+    line = fails(
+        capsys, "train", "--recipe", "recipes/tiny.yaml",
+        "--data.root", str(tmp_path / "no"), "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+
+    assert "no/train: no such folder; put images into" in line
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,152 @@
+"""The whole journey on a folder of images, small enough for a test."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ofa import artifacts, pipeline
+from ofa.checkpoint import read_accuracy
+from ofa.cli import main
+from ofa.deploy import load_bundle
+from ofa.errors import BadArtifact, InfeasibleBudget
+from ofa.run_files import read_front
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Two classes told apart by the direction of their stripes."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 110), ("test", 40)):
+        for name in ("rows", "columns"):
+            folder = root / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 220, (32, 32, 3), dtype=np.uint8)
+                stripes = slice(int(rng.integers(4)), None, 4)
+                pixels[(stripes, slice(None)) if name == "rows" else (slice(None), stripes)] += 35
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(images, tmp_path_factory):
+    """A run folder with a trained supernet, its accuracy data and its predictor."""
+    out = tmp_path_factory.mktemp("run")
+    flags = ["--recipe", "recipes/tiny.yaml", "--data.root", str(images), "--train.threads", "1"]
+    assert main(["train", *flags, "--out", str(out)]) == 0
+    assert main(["sample", "--checkpoint", str(out), "--num", "60"]) == 0
+    assert main(["fit-predictor", "--checkpoint", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def bundle(run):
+    return pipeline.specialize(device="pixel", checkpoint=str(run), out=run, seed=3)
+
+
+def test_training_leaves_weights_recipe_and_logs(run):
+    assert {"supernet.safetensors", "recipe.yaml", "last.ckpt", "logs"} <= {
+        path.name for path in run.iterdir()
+    }
+
+
+def test_measuring_again_measures_only_what_is_missing(run):
+    before = (run / "accuracy.jsonl").read_bytes()
+
+    pipeline.sample(checkpoint=str(run), num=62)
+
+    after = (run / "accuracy.jsonl").read_bytes()
+    assert after.startswith(before)
+    assert after.count(b"\n") == before.count(b"\n") + 2
+
+
+def test_the_bundle_holds_an_engine_that_is_right_about_the_test_images(bundle, images):
+    manifest = bundle.manifest
+    session = bundle.session()
+    side = manifest.input.resolution
+    hits = 0
+    for label, name in enumerate(manifest.classes):
+        for path in sorted((images / "test" / name).iterdir()):
+            image = Image.open(path).resize((side, side), Image.Resampling.BILINEAR)
+            pixels = np.asarray(image, np.uint8).transpose(2, 0, 1)[None]
+            hits += int(session.run(np.ascontiguousarray(pixels)).argmax() == label)
+
+    assert manifest.top1.num_test_images == 80
+    assert hits / 80 * 100 == pytest.approx(manifest.top1.test, abs=4)
+    assert manifest.parity.num_top1_differing == 0
+    assert manifest.parity.max_abs_error <= 1e-4
+
+
+def test_the_same_seed_makes_the_same_engine(bundle, run, tmp_path):
+    again = pipeline.specialize(device="pixel", checkpoint=str(run), out=tmp_path, seed=3)
+
+    assert again.manifest.arch == bundle.manifest.arch
+    assert again.manifest.top1 == bundle.manifest.top1
+    assert again.engine == bundle.engine
+
+
+def test_the_chosen_subnet_keeps_the_budget(bundle, run, tmp_path):
+    fastest_ms = read_front(run / "fronts" / "pixel.json").lowest_ms
+    budget_ms = 1.1 * fastest_ms
+    chosen = pipeline.specialize(
+        device="pixel", checkpoint=str(run), out=tmp_path, budget_ms=budget_ms
+    )
+
+    assert fastest_ms <= chosen.manifest.estimated.latency_ms <= budget_ms
+    assert chosen.manifest.budget_origin == "asked"
+
+
+def test_an_impossible_budget_writes_nothing(run, tmp_path):
+    with pytest.raises(InfeasibleBudget, match="set the budget to"):
+        pipeline.specialize(device="pixel", checkpoint=str(run), out=tmp_path / "x", budget_ms=1e-3)
+
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_predictor_of_other_weights_is_refused(run, tmp_path):
+    for name in ("accuracy.jsonl", "predictor.safetensors", "predictor.json"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    tensors, notes = artifacts.read_tensors(run / "supernet.safetensors")
+    tensors["classifier.bias"] += 1
+    artifacts.write_tensors(tmp_path / "supernet.safetensors", tensors, notes)
+
+    with pytest.raises(BadArtifact, match=r"predictor\.json: was made from another supernet"):
+        pipeline.search(device="pixel", checkpoint=str(tmp_path), out=tmp_path)
+    with pytest.raises(BadArtifact, match=r"accuracy\.jsonl: was made from another supernet"):
+        pipeline.sample(checkpoint=str(tmp_path), num=61)
+
+
+def test_weights_of_another_space_are_refused_by_tensor(run, tmp_path):
+    tensors, notes = artifacts.read_tensors(run / "supernet.safetensors")
+    del tensors["classifier.bias"]
+    artifacts.write_tensors(tmp_path / "supernet.safetensors", tensors, notes)
+
+    with pytest.raises(BadArtifact, match=r"tensor classifier\.bias has shape None"):
+        pipeline.extract(
+            front=run / "fronts" / "pixel.json", checkpoint=str(tmp_path), out=tmp_path
+        )
+
+
+def test_a_bundle_is_read_back_checked(bundle):
+    engine = bundle.folder / "engine.onnx"
+    content = bytearray(engine.read_bytes())
+    content[100] ^= 1
+    engine.write_bytes(content)
+
+    with pytest.raises(BadArtifact, match=r"engine\.onnx: its SHA-256 is"):
+        load_bundle(bundle.folder)
+
+
+def test_the_number_of_processes_changes_no_accuracy(run, tmp_path):
+    weights = "supernet.safetensors"
+    (tmp_path / weights).write_bytes((run / weights).read_bytes())
+
+    pipeline.sample(checkpoint=str(tmp_path), num=60, workers=2)
+
+    def top1_by_arch(folder):
+        records = read_accuracy(folder / "accuracy.jsonl", supernet=folder / weights)
+        return {record.arch: record.top1 for record in records}
+
+    alone = top1_by_arch(run)
+    assert top1_by_arch(tmp_path).items() <= alone.items()
