@@ -116,7 +116,5 @@ def test_enumeration_lists_every_subnet_once(space):
 
 
 def test_a_space_too_large_to_enumerate_is_refused():
-    with pytest.raises(
-        IllegalSpace, match="more than the 1,000 that can be enumerated"
-    ):
+    with pytest.raises(IllegalSpace, match="more than the 1,000 that can be enumerated"):
         Encoding(UNEVEN).enumerate(limit=1000)
