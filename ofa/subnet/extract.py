@@ -31,8 +31,9 @@ def extract(
     Raises:
         IllegalArch: If the space does not hold the arch.
     """
-    # Every tensor is replaced below: on the meta device none is filled, or initialized, first.
-    with torch.device("meta"), _WithoutInitialization():
+    # Every tensor is replaced below, so none is initialized first. Empty memory costs less than the
+    # meta device, which would have every call pass through a second function mode.
+    with _WithoutInitialization():
         if isinstance(space, ResNetSpace):
             assert isinstance(arch, ResNetArch)
             net: StaticNet | StaticResNet = StaticResNet(resnet_network(space, arch))
@@ -45,7 +46,7 @@ def extract(
 
 @torch.no_grad()
 def _fill_(net: nn.Module, supernet: nn.Module) -> None:
-    """Give a net of the meta device slices of the supernet's tensors of the same names."""
+    """Give a net slices of the supernet's tensors of the same names."""
     elastic = dict(supernet.named_modules())
     for name, module in net.named_modules():
         source = elastic.get(name)
