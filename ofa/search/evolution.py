@@ -4,8 +4,8 @@ Parents are the most accurate archs of every latency bin, so the fast end of the
 much as the accurate end and one run answers every budget. A last stage tries all single-gene
 neighbors of the front, which mends what chance left undone.
 
-The constants below were tuned on the reference project's published problem (its accuracy predictor
-and Samsung Note10 latency tables), where they reach its best results with as many evaluations.
+The constants below were tuned on the reference project's published problem: its accuracy predictor
+and its Samsung Note10 latency tables.
 """
 
 import numpy as np
