@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -46,6 +47,19 @@ def test_devices_are_listed_with_their_error(capsys):
     assert main(["devices"]) == 0
 
     assert "pixel" in capsys.readouterr().out
+
+
+def test_json_prints_the_result_for_programs(capsys):
+    assert main(["devices", "--json"]) == 0
+
+    devices = json.loads(capsys.readouterr().out)
+    assert "pixel" in [name for device in devices for name in (device["id"], *device["names"])]
+
+
+def test_quiet_prints_nothing(capsys):
+    assert main(["inspect", "ofa_mbv3_w1.0", "--quiet"]) == 0
+
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_wrong_device_lists_the_near_ones(capsys, tmp_path):

@@ -1,0 +1,47 @@
+"""How results look on a terminal: tables, progress, JSON."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+T = TypeVar("T")
+
+
+def table(title: str, *columns: str) -> "Table":
+    """An empty table; without names, of three columns and no header."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=bool(columns))
+    for column in columns or ("", "", ""):
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def show(what: "Table | str | Path") -> None:
+    """Print a table or a line on stdout."""
+    from rich.console import Console
+
+    Console(soft_wrap=isinstance(what, str)).print(what, highlight=False)
+
+
+def show_json(result: Any) -> None:
+    """Print a result as JSON on stdout: dataclasses as objects, paths as strings."""
+    from pydantic import TypeAdapter
+
+    print(json.dumps(TypeAdapter(Any).dump_python(result, mode="json"), indent=2, allow_nan=False))
+
+
+def track(items: Iterable[T], label: str) -> Iterable[T]:
+    """Items with a progress bar on stderr, where stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import track as bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return items
+    return bar(items, description=label, console=console, transient=True)

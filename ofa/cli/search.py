@@ -1,0 +1,44 @@
+"""``ofa search``."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ofa import pipeline
+from ofa.cli import flags
+from ofa.cli.command import Command
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    flags.add_device(parser)
+    flags.add_budget(parser)
+    flags.add_checkpoint(parser)
+    flags.add_out(parser, "runs/search")
+    flags.add_seed(parser)
+
+
+def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
+    return [
+        pipeline.search(
+            device=device,
+            checkpoint=options.checkpoint,
+            out=options.out,
+            budget_ms=options.budget_ms,
+            seed=options.seed,
+            track=track,
+        )
+        for device in options.device
+    ]
+
+
+def _show(paths: list[Path]) -> None:
+    print(*paths, sep="\n")
+
+
+SEARCH = Command(
+    help="find the accuracy-latency front of a device",
+    example="ofa search --device pixel --budget-ms 2 --out runs/pixel",
+    add_flags=_add_flags,
+    run=_search,
+    show=_show,
+)

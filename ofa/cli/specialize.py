@@ -1,0 +1,115 @@
+"""``ofa specialize``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ofa import pipeline
+from ofa.cli import flags, screen
+from ofa.cli.command import Command
+
+if TYPE_CHECKING:
+    from ofa.deploy.manifest import Latency, Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Specialized:
+    """What became of one device.
+
+    Attributes:
+        folder: The bundle.
+        manifest: What is known of it.
+    """
+
+    folder: Path
+    manifest: "Manifest"
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    flags.add_device(parser)
+    flags.add_budget(parser)
+    flags.add_checkpoint(parser)
+    flags.add_input(parser)
+    flags.add_out(parser, "runs/specialize")
+    flags.add_seed(parser)
+
+
+def _specialize(options: Namespace, track: pipeline.Track) -> list[Specialized]:
+    bundles = [
+        pipeline.specialize(
+            device=device,
+            checkpoint=options.checkpoint,
+            out=options.out,
+            budget_ms=options.budget_ms,
+            seed=options.seed,
+            input=options.input,
+            track=track,
+        )
+        for device in options.device
+    ]
+    return [Specialized(folder=bundle.folder, manifest=bundle.manifest) for bundle in bundles]
+
+
+def _show(results: list[Specialized]) -> None:
+    """Print what became of each device: asked, predicted, estimated, measured, and the files."""
+    for result in results:
+        manifest = result.manifest
+        table = screen.table(f"{manifest.target.hardware}  →  subnet {manifest.arch.id}")
+        for row in _rows(manifest):
+            table.add_row(*row)
+        table.add_section()
+        for path in sorted(result.folder.iterdir()):
+            table.add_row(path.name, f"{path.stat().st_size / 1000:,.1f} kB", "")
+        screen.show(table)
+        screen.show(f"written to {result.folder}")
+
+
+def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
+    top1, cost, parity = manifest.top1, manifest.cost, manifest.parity
+    rows = [
+        ("budget", f"{manifest.budget_ms:.3f} ms", manifest.budget_origin),
+        _latency_row("latency", manifest.estimated, "estimated"),
+    ]
+    if manifest.measured:
+        rows.append(_latency_row("", manifest.measured, "measured"))
+    if manifest.measured_at_build:
+        rows.append(_latency_row("  on this machine", manifest.measured_at_build, "measured"))
+    return [
+        *rows,
+        ("top-1", f"{top1.predicted:.2f} %", f"predicted, ± {top1.predicted_rmse:.2f}"),
+        ("", f"{top1.search:.2f} %", f"measured, {top1.num_search_images:,} search images"),
+        ("", f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images"),
+        ("arch", f"{cost.macs / 1e6:.2f} M MACs", manifest.arch.describe()),
+        ("size", f"{cost.params / 1e3:.1f} k params", f"engine {cost.engine_bytes / 1000:,.1f} kB"),
+        (
+            "engine against torch",
+            f"{parity.max_abs_error:.1e}",
+            f"largest logit error; {parity.num_top1_differing} of {parity.num_images:,} "
+            "labels differ",
+        ),
+    ]
+
+
+def _latency_row(name: str, latency: "Latency", word: str) -> tuple[str, str, str]:
+    label = "" if latency.label == word else f" ({latency.label})"
+    interval = f"{latency.interval} {latency.low_ms:.3f}–{latency.high_ms:.3f}"
+    return name, f"{latency.latency_ms:.3f} ms", f"{word}{label}, {interval}"
+
+
+SPECIALIZE = Command(
+    help="search, cut out, calibrate, export and check the right subnet for a device",
+    example="ofa specialize --device pixel --budget-ms 2",
+    add_flags=_add_flags,
+    run=_specialize,
+    show=_show,
+    details=(
+        "The front of the device is searched with the accuracy predictor and the latency "
+        "model; the eight most promising subnets within the budget are measured on the search "
+        "split; the best is cut out, recalibrated, exported to ONNX, and compared with its "
+        "torch network on all test images. OUT/bundles/SUBNET-DEVICE then holds the engine, a "
+        "manifest with every number and every SHA-256, a report that opens offline, the "
+        "weights, and a script that runs them. A device at hand is profiled on first use."
+    ),
+)

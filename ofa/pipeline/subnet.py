@@ -1,0 +1,45 @@
+"""Front to subnet."""
+
+from pathlib import Path
+
+from ofa import artifacts
+from ofa import checkpoint as files
+from ofa.opened import evaluator, find_checkpoint, open_supernet
+from ofa.run_files import SubnetNotes, read_front, write_subnet
+from ofa.space import macs, network, params
+
+
+def extract(*, front: Path, checkpoint: str, out: Path) -> Path:
+    """Cut out the subnet that a search chose, recalibrate it, and measure it on the test split.
+
+    Args:
+        front: File that ``search`` wrote.
+
+    Returns:
+        ``out/subnets/<arch id>``, with static weights and what was measured.
+    """
+    folder = find_checkpoint(checkpoint)
+    _, notes = open_supernet(folder)
+    chosen = read_front(front).chosen
+    arch, layers = chosen.arch, network(notes.space, chosen.arch)
+    judge = evaluator(folder, "test")
+    net = judge.subnet(arch)
+    labels = judge.images.labels
+    hits = judge.predict(net, arch.resolution) == labels
+    subnet = SubnetNotes(
+        space=notes.space,
+        arch=arch,
+        classes=notes.classes,
+        mean=notes.mean,
+        std=notes.std,
+        search_top1=chosen.search_top1,
+        test_top1=100 * int(hits.sum()) / len(labels),
+        num_test_images=len(labels),
+        macs=macs(layers),
+        params=params(layers),
+        supernet_sha256=artifacts.sha256(folder / files.SUPERNET),
+    )
+    tensors = {name: tensor.contiguous().numpy() for name, tensor in net.state_dict().items()}
+    path = out / "subnets" / arch.id
+    write_subnet(path, tensors, subnet, inputs={"supernet": folder / files.SUPERNET})
+    return path
