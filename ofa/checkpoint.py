@@ -17,7 +17,7 @@ from ofa import artifacts
 from ofa.artifacts import Tensors
 from ofa.errors import BadArtifact
 from ofa.recipe import Data
-from ofa.space import Arch, SearchSpace
+from ofa.space import AnyArch, AnySpace
 
 SUPERNET = "supernet.safetensors"
 ACCURACY = "accuracy.jsonl"
@@ -42,7 +42,7 @@ class SupernetNotes:
         ofa: Version of the package that wrote them.
     """
 
-    space: SearchSpace
+    space: AnySpace
     data: Data | None
     classes: tuple[str, ...]
     mean: tuple[float, ...]
@@ -88,7 +88,7 @@ class MeasuredArch:
         top1: Top-1 on the search split, percent.
     """
 
-    arch: Arch
+    arch: AnyArch
     top1: float
 
 

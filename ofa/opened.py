@@ -16,14 +16,14 @@ from ofa import checkpoint as files
 from ofa.errors import BadArtifact
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
-from ofa.space import Arch, Encoding, network
+from ofa.space import AnyArch, AnyEncoding, network
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ofa.evaluate import Evaluator, Judges
     from ofa.predictor import AccuracyPredictor, FitReport
-    from ofa.subnet import StaticNet
+    from ofa.subnet import Subnet
 
 _ACTIVATION_BYTES = 2 * 2**30
 """Most memory for activations that subnets share."""
@@ -66,7 +66,7 @@ def open_supernet(folder: Path) -> tuple["nn.Module", files.SupernetNotes]:
     return supernet.eval(), notes
 
 
-def open_subnet(folder: Path) -> tuple["StaticNet", artifacts.Tensors, SubnetNotes]:
+def open_subnet(folder: Path) -> tuple["Subnet", artifacts.Tensors, SubnetNotes]:
     """The static network in a subnet's folder, its tensors by name, and its notes.
 
     Raises:
@@ -74,11 +74,11 @@ def open_subnet(folder: Path) -> tuple["StaticNet", artifacts.Tensors, SubnetNot
     """
     import torch
 
-    from ofa.subnet import StaticNet
+    from ofa.subnet import build_subnet
 
     tensors, notes = read_subnet(folder)
     with torch.device("meta"):
-        net = StaticNet(network(notes.space, notes.arch))
+        net = build_subnet(network(notes.space, notes.arch))
     _load_(net, tensors, where=folder / "subnet.safetensors")
     return net.eval(), tensors, notes
 
@@ -110,7 +110,7 @@ def evaluator(folder: Path, split: Literal["search", "test"]) -> "Evaluator":
 
 
 def measure_search_top1(
-    folder: Path, archs: Sequence[Arch], *, workers: int = 1
+    folder: Path, archs: Sequence[AnyArch], *, workers: int = 1
 ) -> Iterator[float]:
     """Top-1 on the search split of each arch, in order, as soon as it is known.
 
@@ -125,7 +125,7 @@ def measure_search_top1(
         yield from pool.imap(partial(_search_top1, folder), archs)
 
 
-def predictor(folder: Path, encoding: Encoding) -> "AccuracyPredictor":
+def predictor(folder: Path, encoding: AnyEncoding) -> "AccuracyPredictor":
     """The accuracy predictor of a checkpoint.
 
     Raises:
@@ -152,7 +152,7 @@ def read_fit(folder: Path) -> "FitReport":
     return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")
 
 
-def _search_top1(folder: Path, arch: Arch) -> float:
+def _search_top1(folder: Path, arch: AnyArch) -> float:
     return evaluator(folder, "search").top1(arch)
 
 

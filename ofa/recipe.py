@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ofa.errors import OfaError
-from ofa.space import SearchSpace
+from ofa.space import AnySpace, SearchSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class Phase:
                 f"between 0 and learning_rate {self.learning_rate}"
             )
 
-    def subspace(self, space: SearchSpace) -> SearchSpace:
+    def subspace(self, space: AnySpace) -> AnySpace:
         """The part of ``space`` that this phase trains.
 
         Raises:
@@ -154,7 +154,7 @@ class Train:
 class Recipe:
     """One run, from images to a supernet."""
 
-    space: SearchSpace = field(default_factory=SearchSpace)
+    space: AnySpace = field(default_factory=SearchSpace)
     """Every arch the supernet holds."""
     data: Data = field(default_factory=Data)
     """Images and splits."""

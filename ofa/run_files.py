@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
-from ofa.space import Arch, SearchSpace
+from ofa.space import AnyArch, AnySpace, check_arch
 
 _FRONT, _SUBNET = "ofa.front", "ofa.subnet"
 
@@ -27,7 +27,7 @@ class FrontPoint:
         estimated_ms: Latency on the device.
     """
 
-    arch: Arch
+    arch: AnyArch
     predicted_top1: float
     estimated_ms: float
 
@@ -40,7 +40,7 @@ class Candidate:
         search_top1: Measured on the search split, percent.
     """
 
-    arch: Arch
+    arch: AnyArch
     predicted_top1: float
     estimated_ms: float
     search_top1: float
@@ -104,8 +104,8 @@ class SubnetNotes:
         supernet_sha256: Hash of the weights it was cut from.
     """
 
-    space: SearchSpace
-    arch: Arch
+    space: AnySpace
+    arch: AnyArch
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -157,5 +157,5 @@ def read_subnet(folder: Path) -> tuple[artifacts.Tensors, SubnetNotes]:
     body = artifacts.read_json(path, schema=_SUBNET)
     artifacts.check_input(body, "weights", weights, where=path)
     notes = artifacts.parse(SubnetNotes, body.get("subnet"), where=f"{path}: subnet")
-    notes.space.check(notes.arch)
+    check_arch(notes.space, notes.arch)
     return artifacts.read_tensors(weights)[0], notes

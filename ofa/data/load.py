@@ -9,7 +9,7 @@ from ofa.data.images import ImageSet, Normalization, measure_normalization
 from ofa.data.splits import calibration_indices, split_training_images
 from ofa.errors import BadData
 from ofa.recipe import Data
-from ofa.space import SearchSpace
+from ofa.space import AnySpace
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +31,7 @@ class Splits:
     normalization: Normalization
 
 
-def load_splits(data: Data, space: SearchSpace) -> Splits:
+def load_splits(data: Data, space: AnySpace) -> Splits:
     """Load and divide images.
 
     Raises:

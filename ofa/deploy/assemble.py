@@ -19,8 +19,8 @@ from ofa.latency.host import describe_machine
 from ofa.run_files import SearchOutcome, SubnetNotes
 from ofa.runtime import OrtSession, measure_ms
 from ofa.runtime.onnx_export import InputType, export_onnx
-from ofa.space import Arch, Encoding, activation_bytes, network
-from ofa.subnet import StaticNet
+from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
+from ofa.subnet import Subnet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +42,7 @@ class Order:
         inputs: Files it was made from, by what they are.
     """
 
-    net: StaticNet
+    net: Subnet
     tensors: Tensors
     notes: SubnetNotes
     outcome: SearchOutcome
@@ -52,7 +52,7 @@ class Order:
     test: ImageSet
     num_search_images: int
     predictor_rmse: float
-    samples: tuple[tuple[Arch, float], ...]
+    samples: tuple[tuple[AnyArch, float], ...]
     inputs: Mapping[str, Path]
 
 
@@ -186,9 +186,9 @@ def _target(device: Device) -> Target:
 def _sample_points(order: Order) -> tuple[FrontPoint, ...]:
     if not order.samples:
         return ()
-    encoding = Encoding(order.notes.space)
+    encoding = encoding_of(order.notes.space)
     archs, top1 = zip(*order.samples, strict=True)
-    latency_ms = order.model.table(encoding)(encoding.encode(archs))
+    latency_ms = order.model.table(encoding)(genotypes_of(encoding, archs))
     return tuple(
         FrontPoint(latency_ms=float(ms), top1=accuracy)
         for ms, accuracy in zip(latency_ms, top1, strict=True)

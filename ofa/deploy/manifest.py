@@ -12,7 +12,7 @@ from typing import Literal
 from ofa import artifacts
 from ofa.deploy.parity import Parity
 from ofa.errors import BadArtifact
-from ofa.space import Arch, SearchSpace
+from ofa.space import AnyArch, AnySpace, check_arch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +160,8 @@ class Manifest:
         files: SHA-256 of every other file of the bundle; ``write_bundle`` fills it in.
     """
 
-    arch: Arch
-    space: SearchSpace
+    arch: AnyArch
+    space: AnySpace
     classes: tuple[str, ...]
     input: Input
     target: Target
@@ -176,7 +176,7 @@ class Manifest:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.space.check(self.arch)
+        check_arch(self.space, self.arch)
         if self.input.resolution != self.arch.resolution:
             raise BadArtifact(
                 f"input.resolution: {self.input.resolution} px, but the arch takes "

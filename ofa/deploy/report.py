@@ -7,15 +7,14 @@ page is drawn from data alone, and reads no file of a run.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from itertools import zip_longest
 
 import numpy as np
 from jaxtyping import Int64
 from jinja2 import Environment, StrictUndefined
 
+from ofa.deploy.drawing import draw_subnet
 from ofa.deploy.manifest import Manifest, Origin
 from ofa.deploy.picture import FrontPicture, FrontPoint, draw_front
-from ofa.space import Block, MBConvLayer, network
 
 _MAX_CLASSES = 20  # of more, the least accurate are shown
 
@@ -97,8 +96,7 @@ def render_report(data: ReportData) -> str:
         data=data,
         manifest=data.manifest,
         target=data.manifest.target,
-        layers=network(data.manifest.space, data.manifest.arch),
-        stages=_stages(data.manifest),
+        drawing=draw_subnet(data.manifest.space, data.manifest.arch),
         wide=draw_front(picture, format="css-svg", width_inches=9.6).decode(),
         narrow=draw_front(picture, format="css-svg", width_inches=4.4).decode(),
         classes=shown,
@@ -122,41 +120,6 @@ def _picture(data: ReportData) -> FrontPicture:
         high_ms=estimated.high_ms,
         budget_ms=manifest.budget_ms,
         machine=estimated.machine,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Slot:
-    """One place for a block: the block there, or none, and how wide to draw it, as shares of 1."""
-
-    block: MBConvLayer | None
-    expand_ratio: float
-    in_share: float
-    mid_share: float
-    out_share: float
-
-
-def _stages(manifest: Manifest) -> tuple[tuple[_Slot, ...], ...]:
-    """The blocks of each stage, followed by the places left empty."""
-    space = manifest.space
-    layers, largest = network(space, manifest.arch), network(space, space.largest())
-    widest = max(block.mid_channels for stage in largest.stages for block in stage)
-
-    def slot(block: MBConvLayer | None, choice: Block | None, empty: MBConvLayer) -> _Slot:
-        drawn = block or empty
-        return _Slot(
-            block=block,
-            expand_ratio=choice.expand_ratio if choice else 0,
-            in_share=drawn.in_channels / widest,
-            mid_share=drawn.mid_channels / widest,
-            out_share=drawn.out_channels / widest,
-        )
-
-    return tuple(
-        tuple(slot(*places) for places in zip_longest(blocks, choices, slots))
-        for blocks, choices, slots in zip(
-            layers.stages, manifest.arch.stages, largest.stages, strict=True
-        )
     )
 
 

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
-from ofa.space import Arch, SearchSpace, network
-from ofa.subnet import CHUNK_SIZE, StaticNet, extract, recalibrate_batchnorm_, recalibrating
+from ofa.space import AnyArch, AnySpace, network
+from ofa.subnet import CHUNK_SIZE, Subnet, extract, recalibrate_batchnorm_, recalibrating
 
 EVALUATION_CHUNK_SIZE = 64
 
@@ -50,23 +50,23 @@ class Evaluator:
     """
 
     supernet: nn.Module
-    space: SearchSpace
+    space: AnySpace
     normalization: Normalization
     calibration: ImageSet
     images: ImageSet
     memory_bytes: int = 0
     _levels: list[_Level] = field(default_factory=list)
 
-    def subnet(self, arch: Arch) -> StaticNet:
+    def subnet(self, arch: AnyArch) -> Subnet:
         """The recalibrated static network of ``arch``."""
         net = self._extract(arch)
         with _one_thread():
             recalibrate_batchnorm_(net, self._inputs(self.calibration, arch.resolution))
         return net
 
-    def top1(self, arch: Arch) -> float:
+    def top1(self, arch: AnyArch) -> float:
         """Share of images whose largest logit is the label's, in percent."""
-        route = _route(arch)
+        route = arch.path
         self._leave_until(route)
         level = self._levels[-1] if self._levels else self._start(arch.resolution)
         segments = self._extract(arch).segments()[len(level.route) :]
@@ -92,7 +92,7 @@ class Evaluator:
         with _one_thread():
             return torch.cat([net(chunk).argmax(1) for chunk in chunks]).cpu()
 
-    def _extract(self, arch: Arch) -> StaticNet:
+    def _extract(self, arch: AnyArch) -> Subnet:
         net = extract(self.supernet, self.space, arch)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -109,16 +109,16 @@ class Evaluator:
         while self._levels and route[: len(self._levels[-1].route)] != self._levels[-1].route:
             self._levels.pop()
 
-    def _segments_worth_keeping(self, arch: Arch, start: int) -> list[int]:
+    def _segments_worth_keeping(self, arch: AnyArch, start: int) -> list[int]:
         """Segments, counted from ``start``, whose output fits in the memory bound."""
-        net = network(self.space, arch)
-        blocks = [net.first_block, *(block for stage in net.stages for block in stage)]
         num_images = len(self.calibration) + len(self.images)
         free = self.memory_bytes - sum(
             t.nbytes for level in self._levels for t in (*level.calibration, *level.images)
         )
         kept: list[int] = []
-        for position, block in enumerate(blocks, start=1):  # the stem's output is large and cheap
+        for position, block in enumerate(
+            network(self.space, arch).blocks, start=1
+        ):  # the stem's output is large and cheap
             size = 4 * num_images * block.out_channels * block.out_size**2
             if position >= start and size <= free:
                 free -= size
@@ -128,9 +128,9 @@ class Evaluator:
 
 def measure_top1(
     supernet: nn.Module,
-    arch: Arch,
+    arch: AnyArch,
     *,
-    space: SearchSpace,
+    space: AnySpace,
     normalization: Normalization,
     calibration: ImageSet,
     images: ImageSet,
@@ -146,18 +146,9 @@ def measure_top1(
     return judge.top1(arch)
 
 
-def in_sharing_order(archs: Sequence[Arch]) -> list[Arch]:
+def in_sharing_order(archs: Sequence[AnyArch]) -> list[AnyArch]:
     """Archs sorted so that those with common first layers follow one another."""
-    return sorted(archs, key=_route)
-
-
-def _route(arch: Arch) -> Route:
-    fixed: Route = ((arch.resolution,), ())
-    return fixed + tuple(
-        (i, j, block.kernel_size, block.expand_ratio)
-        for i, stage in enumerate(arch.stages)
-        for j, block in enumerate(stage)
-    )
+    return sorted(archs, key=lambda arch: arch.path)
 
 
 def _run(segments: list[nn.Module], x: Tensor, kept: dict[int, list[Tensor]]) -> Tensor:

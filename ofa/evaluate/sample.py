@@ -1,16 +1,17 @@
 """Which subnets to measure for the predictor."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from ofa.errors import OfaError
-from ofa.space import Arch, Encoding, cost_table, macs
+from ofa.space import AnyArch, AnyEncoding, cost_table, genotypes_of, macs
 
 Draw = Literal["uniform", "macs"]
 
 
-def draw_archs(encoding: Encoding, num: int, *, draw: Draw, seed: int) -> list[Arch]:
+def draw_archs(encoding: AnyEncoding, num: int, *, draw: Draw, seed: int) -> Sequence[AnyArch]:
     """``num`` distinct archs; a longer list starts with the shorter one of the same seed.
 
     Args:
@@ -34,7 +35,7 @@ def draw_archs(encoding: Encoding, num: int, *, draw: Draw, seed: int) -> list[A
             chosen = encoding.unique(np.concatenate([chosen, encoding.sample(1024, rng)]))
         return encoding.decode(chosen[:num])
     table = cost_table(encoding, macs)
-    corners = encoding.encode([encoding.space.largest(), encoding.space.smallest()])
+    corners = genotypes_of(encoding, [encoding.space.largest(), encoding.space.smallest()])
     low, high = np.sort(np.log(table(corners)))
     chosen = corners
     while len(chosen) < num:
@@ -48,7 +49,7 @@ def draw_archs(encoding: Encoding, num: int, *, draw: Draw, seed: int) -> list[A
     return encoding.decode(chosen[:num])
 
 
-def _spread_candidates(encoding: Encoding, rng: np.random.Generator) -> np.ndarray:
+def _spread_candidates(encoding: AnyEncoding, rng: np.random.Generator) -> np.ndarray:
     """Archs of all sizes: half uniform, half with every gene leaning to its low or high choices."""
     uniform = encoding.sample(4096, rng)
     lean = rng.uniform(0.25, 4.0, (4096, 1))

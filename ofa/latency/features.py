@@ -10,7 +10,17 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Float
 
-from ofa.space import ConvLayer, Layer, LinearLayer, MBConvLayer, PoolLayer, macs
+from ofa.latency import resnet_features
+from ofa.space import (
+    AnyLayer,
+    BottleneckLayer,
+    ConvLayer,
+    LinearLayer,
+    MaxPoolLayer,
+    MBConvLayer,
+    PoolLayer,
+    macs,
+)
 
 FEATURES: dict[str, str] = {
     "expand_macs": "multiply-accumulates of 1x1 convolutions that widen, millions",
@@ -41,7 +51,7 @@ _INDEX = {name: index for index, name in enumerate(FEATURES)}
 _MILLION = 1e6
 
 
-def layer_features(layer: Layer) -> Float[np.ndarray, "features"]:
+def layer_features(layer: AnyLayer) -> Float[np.ndarray, "features"]:
     """Features of one layer for one image."""
     match layer:
         case MBConvLayer():
@@ -52,14 +62,16 @@ def layer_features(layer: Layer) -> Float[np.ndarray, "features"]:
             return _vector(linear_macs=macs(layer) / _MILLION, linears=1)
         case PoolLayer():
             return _vector(edge_elements=layer.in_size**2 * layer.channels / _MILLION)
+        case BottleneckLayer() | MaxPoolLayer():
+            return _vector(**resnet_features.work(layer))
 
 
-def network_features(layers: Iterable[Layer]) -> Float[np.ndarray, "features"]:
+def network_features(layers: Iterable[AnyLayer]) -> Float[np.ndarray, "features"]:
     """Features of a whole network: the sum over its layers, and one network."""
     return np.sum([layer_features(layer) for layer in layers], axis=0) + _vector(networks=1)
 
 
-def layer_key(layer: Layer) -> str:
+def layer_key(layer: AnyLayer) -> str:
     """A short text, one for each layer, e.g. ``mbconv-14-24x96x40-k5-s2-relu-se24``."""
     match layer:
         case MBConvLayer():
@@ -77,6 +89,8 @@ def layer_key(layer: Layer) -> str:
             return f"linear-{layer.in_features}x{layer.out_features}"
         case PoolLayer():
             return f"pool-{layer.in_size}-{layer.channels}"
+        case BottleneckLayer() | MaxPoolLayer():
+            return resnet_features.key(layer)
 
 
 def _block_features(layer: MBConvLayer) -> dict[str, float]:

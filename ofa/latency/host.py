@@ -23,7 +23,7 @@ from ofa.latency.features import layer_key, network_features
 from ofa.latency.fit import Fit, Measurements, cross_validate, draw_from_networks, named_draws
 from ofa.latency.model import LatencyModel, Source
 from ofa.runtime.timing import Timing
-from ofa.space import Arch, Encoding, Network, SearchSpace, network
+from ofa.space import AnyArch, AnyNetwork, AnySpace, encoding_of, genotypes_of, network
 
 Run = Callable[[], object]
 
@@ -44,7 +44,7 @@ class Rig:
 
     runtime: str
     machine: str
-    prepare: Callable[[Network], Run]
+    prepare: Callable[[AnyNetwork], Run]
     measure: Callable[[Sequence[Run]], Sequence[Timing]]
 
 
@@ -68,7 +68,7 @@ class Protocol:
 class Profile:
     """Subnets of a space, timed on one machine."""
 
-    archs: tuple[Arch, ...]
+    archs: tuple[AnyArch, ...]
     """Subnets timed."""
     timings: tuple[Timing, ...]
     """Timing of each."""
@@ -77,7 +77,7 @@ class Profile:
 
 
 def host_model(
-    path: Path, space: SearchSpace, rig: Rig, protocol: Protocol | None = None
+    path: Path, space: AnySpace, rig: Rig, protocol: Protocol | None = None
 ) -> LatencyModel:
     """The latency model of this machine for one space: from ``path``, or else profiled into it.
 
@@ -110,15 +110,15 @@ def host_model(
     return model
 
 
-def profile_space(space: SearchSpace, rig: Rig, protocol: Protocol) -> Profile:
+def profile_space(space: AnySpace, rig: Rig, protocol: Protocol) -> Profile:
     """Time random subnets of a space.
 
     Raises:
         NoisyMachine: If the reference network's latency differs from round to round to the last.
     """
-    encoding = Encoding(space)
+    encoding = encoding_of(space)
     drawn = encoding.sample(protocol.num_subnets, np.random.default_rng(protocol.seed))
-    corners = encoding.encode([space.largest(), space.smallest()])
+    corners = genotypes_of(encoding, [space.largest(), space.smallest()])
     archs = encoding.decode(encoding.unique(np.concatenate([corners, drawn])))
     reference, *runs = [rig.prepare(network(space, arch)) for arch in (archs[0], *archs)]
     rounds = [
@@ -141,7 +141,7 @@ def profile_space(space: SearchSpace, rig: Rig, protocol: Protocol) -> Profile:
     return Profile(archs=tuple(archs), timings=members, drift=drift)
 
 
-def fit_profile(space: SearchSpace, profile: Profile, rig: Rig, *, seed: int) -> LatencyModel:
+def fit_profile(space: AnySpace, profile: Profile, rig: Rig, *, seed: int) -> LatencyModel:
     """The latency model of a profile, with as much correction by layer as errs least."""
     networks = [network(space, arch) for arch in profile.archs]
     layer_keys = sorted({layer_key(layer) for net in networks for layer in net.layers})
@@ -184,7 +184,7 @@ def describe_machine() -> str:
     return f"{processor}, {os.cpu_count()} CPUs, {platform.system()}"
 
 
-def _counts(net: Network, layer_keys: Sequence[str]) -> list[int]:
+def _counts(net: AnyNetwork, layer_keys: Sequence[str]) -> list[int]:
     keys = [layer_key(layer) for layer in net.layers]
     return [keys.count(key) for key in layer_keys]
 

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from ofa import artifacts
 from ofa.errors import BadArtifact
 from ofa.latency.features import FEATURES, layer_features, layer_key, network_features
-from ofa.space import CostTable, Encoding, Layer, cost_table
+from ofa.space import AnyCostTable, AnyEncoding, AnyLayer, cost_table
 
 Label = Literal["measured", "table-sum", "calibrated", "transferred", "uncalibrated"]
 
@@ -120,16 +120,16 @@ class LatencyModel:
     def _means(self) -> dict[str, float]:
         return {name: float(np.mean(values)) for name, values in self.draws.items()}
 
-    def table(self, encoding: Encoding) -> CostTable:
+    def table(self, encoding: AnyEncoding) -> AnyCostTable:
         """Estimated latency over a whole space, ms: ``table(genotypes)`` for search."""
         mean = self._coefficients.mean(axis=1)
 
-        def layer_ms(layer: Layer) -> float:
+        def layer_ms(layer: AnyLayer) -> float:
             return float(layer_features(layer) @ mean) + self._means.get(layer_key(layer), 0.0)
 
         return cost_table(encoding, layer_ms, constant=self._means.get("networks", 0.0))
 
-    def estimate(self, layers: Iterable[Layer]) -> Estimate:
+    def estimate(self, layers: Iterable[AnyLayer]) -> Estimate:
         """Estimated latency of one network, given its layers, with a 90 % interval.
 
         The interval joins the spread of the draws with the noise left in cross-validation. An

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from ofa.latency.host import Rig, Run, describe_machine
-from ofa.space import Network
+from ofa.space import AnyNetwork
 
 WARMUP = 3
 """Runs of a network that come before those that count."""
@@ -27,14 +27,14 @@ def onnxruntime_rig(*, threads: int) -> Rig:
     )
 
 
-def _prepare(network: Network, *, threads: int) -> Run:
+def _prepare(network: AnyNetwork, *, threads: int) -> Run:
     from ofa.runtime.onnx_export import export_onnx
     from ofa.runtime.onnxruntime import OrtSession
-    from ofa.subnet import StaticNet
+    from ofa.subnet import build_subnet
 
-    channels, resolution = network.stem.in_channels, network.stem.in_size
+    channels, resolution = network.in_channels, network.resolution
     engine = export_onnx(
-        StaticNet(network).eval(),
+        build_subnet(network).eval(),
         in_channels=channels,
         resolution=resolution,
         mean=(0.5,) * channels,

@@ -6,7 +6,7 @@ from typing import Literal
 from ofa import checkpoint as files
 from ofa.opened import find_checkpoint, measure_search_top1, open_supernet
 from ofa.pipeline.progress import Track, untracked
-from ofa.space import Encoding
+from ofa.space import encoding_of
 
 
 def sample(
@@ -37,7 +37,7 @@ def sample(
     path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
     done = {record.arch for record in files.read_accuracy(path, supernet=supernet)}
     _, notes = open_supernet(folder)
-    archs = draw_archs(Encoding(notes.space), num, draw=draw, seed=seed)
+    archs = draw_archs(encoding_of(notes.space), num, draw=draw, seed=seed)
     rounds = [in_sharing_order(archs[start : start + 500]) for start in range(0, num, 500)]
     pending = [arch for members in rounds for arch in members if arch not in done]
     measured = measure_search_top1(folder, pending, workers=workers)

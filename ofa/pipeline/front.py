@@ -13,7 +13,7 @@ from ofa.pipeline.device import profile
 from ofa.pipeline.progress import Track, untracked
 from ofa.run_files import Candidate, FrontPoint, SearchOutcome, write_front
 from ofa.shipped import shipped
-from ofa.space import Encoding
+from ofa.space import AnyEncoding, encoding_of
 
 if TYPE_CHECKING:
     from ofa.search import Front
@@ -47,7 +47,7 @@ def search(
     target = load_device(shipped("devices"), device)
     folder = find_checkpoint(checkpoint)
     _, notes = open_supernet(folder)
-    encoding = Encoding(notes.space)
+    encoding = encoding_of(notes.space)
     table = profile(device=device, checkpoint=checkpoint).table(encoding)
     reach = reachable_range(table) if budget_ms is None else check_budget(table, budget_ms)
     accuracy = predictor(folder, encoding)
@@ -93,7 +93,7 @@ def search(
     return path
 
 
-def _points(encoding: Encoding, front: "Front", rows: np.ndarray) -> Sequence[FrontPoint]:
+def _points(encoding: AnyEncoding, front: "Front", rows: np.ndarray) -> Sequence[FrontPoint]:
     return [
         FrontPoint(arch=arch, predicted_top1=float(top1), estimated_ms=float(latency_ms))
         for arch, top1, latency_ms in zip(

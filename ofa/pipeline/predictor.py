@@ -8,7 +8,7 @@ import numpy as np
 from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.opened import find_checkpoint, open_supernet
-from ofa.space import Encoding
+from ofa.space import encoding_of, genotypes_of
 
 if TYPE_CHECKING:
     from ofa.predictor import FitReport
@@ -22,8 +22,8 @@ def fit_predictor(*, checkpoint: str, seed: int = 0) -> "FitReport":
     supernet, accuracy = folder / files.SUPERNET, folder / files.ACCURACY
     _, notes = open_supernet(folder)
     measured = files.read_accuracy(accuracy, supernet=supernet)
-    encoding = Encoding(notes.space)
-    genotypes = encoding.encode([record.arch for record in measured])
+    encoding = encoding_of(notes.space)
+    genotypes = genotypes_of(encoding, [record.arch for record in measured])
     top1 = np.array([record.top1 for record in measured])
     fitted = fit(encoding, genotypes, top1, seed=seed)
     artifacts.write_tensors(folder / files.PREDICTOR, *fitted.predictor.state())

@@ -15,7 +15,7 @@ from jaxtyping import Float32
 
 from ofa.errors import BadArtifact
 from ofa.predictor.features import OneHot
-from ofa.space import Encoding, Genotypes
+from ofa.space import AnyEncoding, Genotypes
 
 _TENSORS = ("bias", "linear", "pairs", "bend", "decay")
 _MIN_MEMBERS = 3  # the whole and two folds, without which there is no spread
@@ -30,7 +30,7 @@ class AccuracyPredictor:
     disagree says how well the pairs pin a prediction down.
 
     Attributes:
-        encoding: Encoding of the space it was fitted on.
+        encoding: AnyEncoding of the space it was fitted on.
         bias: float32[members], percent.
         linear: float32[members, features], percentage points.
         pairs: float32[members, features, features], percentage points.
@@ -38,7 +38,7 @@ class AccuracyPredictor:
         decay: float32[members, features].
     """
 
-    encoding: Encoding
+    encoding: AnyEncoding
     bias: np.ndarray
     linear: np.ndarray
     pairs: np.ndarray
@@ -82,7 +82,7 @@ class AccuracyPredictor:
 
     @classmethod
     def from_state(
-        cls, encoding: Encoding, tensors: Mapping[str, np.ndarray], notes: Mapping[str, str]
+        cls, encoding: AnyEncoding, tensors: Mapping[str, np.ndarray], notes: Mapping[str, str]
     ) -> "AccuracyPredictor":
         """The predictor that ``state`` wrote.
 

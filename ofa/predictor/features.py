@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float32
 
-from ofa.space import Encoding, Genotypes
+from ofa.space import AnyEncoding, Genotypes
 
 _ABSENT = 255  # no gene has so many choices
 
@@ -19,7 +19,7 @@ _ABSENT = 255  # no gene has so many choices
 class OneHot:
     """Turns genotype matrices of one space into features."""
 
-    encoding: Encoding
+    encoding: AnyEncoding
 
     @property
     def num_features(self) -> int:
@@ -28,10 +28,7 @@ class OneHot:
 
     def __call__(self, genotypes: Genotypes) -> Float32[np.ndarray, "n features"]:
         """Features of each arch, each 0 or 1."""
-        absent = ~self.encoding.active_slots(genotypes)
-        marked = genotypes.copy()
-        marked[:, self.encoding.kernel_genes][absent] = _ABSENT
-        marked[:, self.encoding.expand_genes][absent] = _ABSENT
+        marked = np.where(self.encoding.live_genes(genotypes), genotypes, np.uint8(_ABSENT))
         return (marked[:, self._genes] == self._choices).astype(np.float32)
 
     @cached_property

@@ -15,7 +15,7 @@ from ofa.errors import OfaError
 from ofa.predictor.accuracy import AccuracyPredictor
 from ofa.predictor.features import OneHot
 from ofa.predictor.metrics import kendall_tau, rmse, winner_bias
-from ofa.space import Encoding, Genotypes
+from ofa.space import AnyEncoding, Genotypes
 
 MIN_PAIRS = 50
 """Fewer measured subnets than this are refused."""
@@ -65,7 +65,7 @@ class FittedPredictor:
 
 
 def fit_predictor(
-    encoding: Encoding,
+    encoding: AnyEncoding,
     genotypes: Genotypes,
     top1: Float[np.ndarray, "n"],
     *,
@@ -229,7 +229,7 @@ def _select(features: np.ndarray, top1: np.ndarray) -> _Settings:
     return min(errors, key=errors.__getitem__)
 
 
-def _check_pairs(encoding: Encoding, genotypes: Genotypes, top1: np.ndarray) -> None:
+def _check_pairs(encoding: AnyEncoding, genotypes: Genotypes, top1: np.ndarray) -> None:
     if len(top1) < MIN_PAIRS:
         raise OfaError(
             f"predictor: {len(top1)} measured subnets are too few; measure {MIN_PAIRS} or more "

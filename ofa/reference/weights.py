@@ -21,7 +21,7 @@ from ofa import artifacts
 from ofa.errors import BadArtifact
 from ofa.reference.keys import subnet_keys, supernet_keys
 from ofa.space import Network, ResNetNetwork, ResNetSpace, SearchSpace
-from ofa.subnet import StaticNet, StaticResNet
+from ofa.subnet import build_subnet
 from ofa.supernets import build_supernet
 
 State = dict[str, Tensor]
@@ -120,7 +120,7 @@ def subnet_state(
         BadArtifact: Names the first missing, unknown or misshapen tensor.
     """
     with torch.device("meta"):
-        static = StaticResNet(net) if isinstance(net, ResNetNetwork) else StaticNet(net)
+        static = build_subnet(net)
     return _matched(state, subnet_keys(net, positions=positions), static, where=where)
 
 

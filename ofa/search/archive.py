@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from ofa.errors import InfeasibleBudget, OfaError
 from ofa.search.front import Front
 from ofa.search.pareto import non_dominated
-from ofa.space import Encoding, Genotypes
+from ofa.space import AnyEncoding, Genotypes
 
 Score = Callable[[Genotypes], Float[np.ndarray, "n"]]
 """Scores of a whole genotype matrix: top-1 in percent, or latency in ms."""
@@ -74,7 +74,7 @@ class Archive:
 
     def __init__(
         self,
-        encoding: Encoding,
+        encoding: AnyEncoding,
         *,
         accuracy: Score,
         latency_ms: Score,

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from ofa.errors import OfaError
 from ofa.search.archive import Archive, Score, Scored
 from ofa.search.front import Front
-from ofa.space import Encoding, Genotypes
+from ofa.space import AnyEncoding, Genotypes
 
 _NUM_BINS = 64
 _REDRAWN_GENES = 1.5  # per child, on average
@@ -26,7 +26,7 @@ _BUDGET_MARGIN = 1.3
 
 
 def search_front(
-    encoding: Encoding,
+    encoding: AnyEncoding,
     *,
     accuracy: Score,
     latency_ms: Score,
@@ -75,7 +75,7 @@ def search_front(
 
 
 def random_front(
-    encoding: Encoding,
+    encoding: AnyEncoding,
     *,
     accuracy: Score,
     latency_ms: Score,
@@ -106,26 +106,19 @@ def random_front(
     return archive.front()
 
 
-def uniform_archs(encoding: Encoding) -> Genotypes:
+def uniform_archs(encoding: AnyEncoding) -> Genotypes:
     """Archs whose stages are alike in depth and whose blocks are alike, both corners among them."""
-    space = encoding.space
-    choices = (
-        len(space.resolutions),
-        max(len(depths) for depths in space.stage_depths),
-        len(space.kernel_sizes),
-        len(space.expand_ratios),
-    )
-    resolution, depth, kernel, expand = np.indices(choices).reshape(4, -1, 1)
-    genotypes = np.zeros((resolution.size, encoding.num_genes), np.int64)
-    genotypes[:, :1] = resolution
-    genotypes[:, encoding.depth_genes] = depth
-    genotypes[:, encoding.kernel_genes] = kernel
-    genotypes[:, encoding.expand_genes] = expand
+    groups = encoding.gene_groups
+    sizes = tuple(int(encoding.num_choices[group].max()) for group in groups)
+    choices = np.indices(sizes).reshape(len(groups), -1, 1)
+    genotypes = np.zeros((choices.shape[1], encoding.num_genes), np.int64)
+    for group, choice in zip(groups, choices, strict=True):
+        genotypes[:, group] = choice
     legal = np.minimum(genotypes, encoding.num_choices - 1).astype(np.uint8)
     return encoding.unique(encoding.canonical(legal))
 
 
-def neighbors(encoding: Encoding, genotypes: Genotypes) -> UInt8[np.ndarray, "m genes"]:
+def neighbors(encoding: AnyEncoding, genotypes: Genotypes) -> UInt8[np.ndarray, "m genes"]:
     """Every arch that differs from one of ``genotypes`` in a single gene, and those themselves."""
     genes = np.repeat(np.arange(encoding.num_genes), encoding.num_choices)
     values = np.concatenate([np.arange(num, dtype=np.uint8) for num in encoding.num_choices])
@@ -135,7 +128,7 @@ def neighbors(encoding: Encoding, genotypes: Genotypes) -> UInt8[np.ndarray, "m 
 
 
 def _evolve(
-    archive: Archive, encoding: Encoding, rng: np.random.Generator, *, population: int
+    archive: Archive, encoding: AnyEncoding, rng: np.random.Generator, *, population: int
 ) -> None:
     """Breed until the front rests or only the refinement's share of evaluations is left."""
     reserve = _REFINEMENT_SHARE * archive.num_left
@@ -149,7 +142,7 @@ def _evolve(
         parents = _select(parents.joined(children), archive.asked_ms, population)
 
 
-def _breed(encoding: Encoding, parents: Scored, rng: np.random.Generator, num: int) -> Genotypes:
+def _breed(encoding: AnyEncoding, parents: Scored, rng: np.random.Generator, num: int) -> Genotypes:
     """Mutants of one parent, or of the cross of two parents of like latency."""
     mothers = rng.integers(0, len(parents), num)
     # Parents lie sorted by latency, so a near row is a near latency.
@@ -179,7 +172,7 @@ def _select(scored: Scored, asked_ms: float, num: int) -> Scored:
     return scored.rows(elites[np.argsort(scored.latency_ms[elites], kind="stable")])
 
 
-def _refine(archive: Archive, encoding: Encoding, rng: np.random.Generator) -> None:
+def _refine(archive: Archive, encoding: AnyEncoding, rng: np.random.Generator) -> None:
     """Try all neighbors of the front, then those of what joined it, until nothing is new."""
     while archive.num_left:
         before = archive.num_evaluations

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ofa.errors import InfeasibleBudget
-from ofa.space import CostTable, Genotypes
+from ofa.space import AnyCostTable, Genotypes, ResNetCostTable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class Range:
     dearest: Genotypes
 
 
-def reachable_range(table: CostTable) -> Range:
+def reachable_range(table: AnyCostTable) -> Range:
     """The exact range of costs over every arch of a space."""
     cheapest = _extreme(table, sign=1)
     dearest = _extreme(table, sign=-1)
@@ -42,7 +42,7 @@ def reachable_range(table: CostTable) -> Range:
     )
 
 
-def check_budget(table: CostTable, budget_ms: float) -> Range:
+def check_budget(table: AnyCostTable, budget_ms: float) -> Range:
     """The reachable range, if a budget lies within or above it.
 
     Raises:
@@ -60,8 +60,10 @@ def check_budget(table: CostTable, budget_ms: float) -> Range:
     return reach
 
 
-def _extreme(table: CostTable, *, sign: int) -> Genotypes:
+def _extreme(table: AnyCostTable, *, sign: int) -> Genotypes:
     """The arch of least (``sign`` 1) or greatest (-1) cost, over all resolutions."""
+    if isinstance(table, ResNetCostTable):
+        return table.extreme(sign=sign)
     encoding = table.encoding
     combine = np.add if table.reduce == "sum" else np.maximum
     num_expands = len(encoding.space.expand_ratios)

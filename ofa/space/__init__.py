@@ -1,8 +1,19 @@
 """What a supernet can become: archs, the space that holds them, what each costs. No torch."""
 
 from ofa.space.arch import Arch, Block
-from ofa.space.cost import activation_bytes, macs, params
+from ofa.space.cost import AnyLayer, AnyNetwork, activation_bytes, macs, params
 from ofa.space.encoding import Encoding
+from ofa.space.families import (
+    AnyArch,
+    AnyCostTable,
+    AnyEncoding,
+    AnySpace,
+    check_arch,
+    cost_table,
+    encoding_of,
+    genotypes_of,
+    network,
+)
 from ofa.space.genes import Genotypes
 from ofa.space.layers import (
     ConvLayer,
@@ -13,7 +24,6 @@ from ofa.space.layers import (
     PoolLayer,
     make_divisible,
     mid_channels,
-    network,
     squeeze_channels,
 )
 from ofa.space.presets import FAMILIES, RESNET_FAMILIES, mobilenet_v3, proxyless
@@ -33,12 +43,18 @@ from ofa.space.resnet_encoding import ResNetEncoding
 from ofa.space.resnet_table import ResNetCostTable, resnet_cost_table
 from ofa.space.search_space import Activation, FirstBlock, Head, SearchSpace, Stage, Stem
 from ofa.space.summary import NetworkSummary, SpaceSummary, summarize, summarize_space
-from ofa.space.table import CostTable, cost_table
+from ofa.space.table import CostTable
 
 __all__ = [
     "FAMILIES",
     "RESNET_FAMILIES",
     "Activation",
+    "AnyArch",
+    "AnyCostTable",
+    "AnyEncoding",
+    "AnyLayer",
+    "AnyNetwork",
+    "AnySpace",
     "Arch",
     "Block",
     "BottleneckLayer",
@@ -69,7 +85,10 @@ __all__ = [
     "Stem",
     "StemChoice",
     "activation_bytes",
+    "check_arch",
     "cost_table",
+    "encoding_of",
+    "genotypes_of",
     "macs",
     "make_divisible",
     "mid_channels",

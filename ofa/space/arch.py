@@ -40,6 +40,19 @@ class Arch:
         return tuple(len(stage) for stage in self.stages)
 
     @property
+    def path(self) -> tuple[tuple[float, ...], ...]:
+        """What stem, first block and each further block choose, in order of execution.
+
+        Archs whose paths start alike have the same layers so far.
+        """
+        blocks = (
+            (i, j, block.kernel_size, block.expand_ratio)
+            for i, stage in enumerate(self.stages)
+            for j, block in enumerate(stage)
+        )
+        return ((self.resolution,), (), *blocks)
+
+    @property
     def id(self) -> str:
         """Ten hexadecimal digits that name this arch, the same on every machine."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:10]

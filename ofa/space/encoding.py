@@ -66,6 +66,11 @@ class Encoding:
         start = 1 + self.num_stages + self.num_slots
         return slice(start, start + self.num_slots)
 
+    @property
+    def gene_groups(self) -> tuple[slice, ...]:
+        """Columns of each kind of choice."""
+        return (slice(0, 1), self.depth_genes, self.kernel_genes, self.expand_genes)
+
     @cached_property
     def num_choices(self) -> np.ndarray:
         """Number of choices of each gene, int64[genes]."""
@@ -88,6 +93,12 @@ class Encoding:
         """Which block slots each arch uses."""
         depths = self._depth_values[np.arange(self.num_stages), genotypes[:, self.depth_genes]]
         return self.slot_positions < depths[:, self.slot_stages]
+
+    def live_genes(self, genotypes: Genotypes) -> Bool[np.ndarray, "n genes"]:
+        """Which genes each arch reads; those of absent blocks mean nothing."""
+        active = self.active_slots(genotypes)
+        whole = np.ones((len(genotypes), 1 + self.num_stages), bool)
+        return np.concatenate([whole, active, active], axis=1)
 
     def canonical(self, genotypes: Genotypes) -> Genotypes:
         """The same archs with the genes of absent blocks set to 0."""

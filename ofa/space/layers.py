@@ -95,9 +95,23 @@ class Network:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Every layer, in order of execution."""
-        blocks = (block for stage in self.stages for block in stage)
         tail = (self.head, self.pool, self.feature, self.classifier)
-        return (self.stem, self.first_block, *blocks, *(layer for layer in tail if layer))
+        return (self.stem, *self.blocks, *(layer for layer in tail if layer))
+
+    @property
+    def blocks(self) -> tuple[MBConvLayer, ...]:
+        """What lies between stem and head; each passes one feature map on to the next."""
+        return (self.first_block, *(block for stage in self.stages for block in stage))
+
+    @property
+    def in_channels(self) -> int:
+        """Image channels."""
+        return self.stem.in_channels
+
+    @property
+    def resolution(self) -> int:
+        """Input height and width, px."""
+        return self.stem.in_size
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:

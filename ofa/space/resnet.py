@@ -60,6 +60,21 @@ class ResNetArch:
         return tuple(len(stage.expand_ratios) for stage in self.stages)
 
     @property
+    def path(self) -> tuple[tuple[float, ...], ...]:
+        """What the stem and each block choose, in order of execution.
+
+        Archs whose paths start alike have the same layers so far.
+        """
+        stem = self.stem
+        blocks = (
+            (i, j, stage.width_ratio, ratio)
+            for i, stage in enumerate(self.stages)
+            for j, ratio in enumerate(stage.expand_ratios)
+        )
+        start = (self.resolution, stem.middle_width_ratio, stem.width_ratio, stem.residual)
+        return (start, *blocks)
+
+    @property
     def id(self) -> str:
         """Ten hexadecimal digits that name this arch, the same on every machine."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:10]
@@ -189,6 +204,10 @@ class ResNetSpace:
             if value not in legal:
                 raise IllegalArch(f"arch {gene}: {value!r} is not one of {list(legal)}")
 
+    def to_dict(self) -> dict[str, object]:
+        """The space as plain data, ready for JSON or YAML."""
+        return asdict(self)
+
     def _uniform(self, choice: int, *, residual: bool) -> ResNetArch:
         width, expand = self.width_ratios[choice], self.expand_ratios[choice]
         stages = tuple(
@@ -252,9 +271,23 @@ class ResNetNetwork:
     def layers(self) -> tuple[ResNetLayer, ...]:
         """Every layer, in order of execution."""
         residual = (self.stem_residual,) if self.stem_residual else ()
-        blocks = itertools.chain(*self.stages)
         stem = (self.stem_in, *residual, self.stem_out, self.max_pool)
-        return (*stem, *blocks, self.pool, self.classifier)
+        return (*stem, *self.blocks, self.pool, self.classifier)
+
+    @property
+    def blocks(self) -> tuple[BottleneckLayer, ...]:
+        """What lies between stem and pooling; each passes one feature map on to the next."""
+        return tuple(itertools.chain(*self.stages))
+
+    @property
+    def in_channels(self) -> int:
+        """Image channels."""
+        return self.stem_in.in_channels
+
+    @property
+    def resolution(self) -> int:
+        """Input height and width, px."""
+        return self.stem_in.in_size
 
 
 def resnet_network(space: ResNetSpace, arch: ResNetArch) -> ResNetNetwork:

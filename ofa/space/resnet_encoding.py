@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from ofa.errors import IllegalSpace
 from ofa.space.genes import Genotypes, crossed, distinct, drawn, redrawn
 from ofa.space.resnet import ResNetArch, ResNetSpace, StageChoice, StemChoice
 
@@ -59,6 +60,11 @@ class ResNetEncoding:
         start = self.depth_genes.stop
         return slice(start, start + self.num_slots)
 
+    @property
+    def gene_groups(self) -> tuple[slice, ...]:
+        """Columns of each kind of choice."""
+        return (slice(0, 1), slice(1, 2), self.width_genes, self.depth_genes, self.expand_genes)
+
     @cached_property
     def num_choices(self) -> np.ndarray:
         """Number of choices of each gene, int64[genes]."""
@@ -78,6 +84,11 @@ class ResNetEncoding:
         )
         depths = values[np.arange(len(values)), genotypes[:, self.depth_genes]]
         return self.slot_positions < depths[:, self.slot_stages]
+
+    def live_genes(self, genotypes: Genotypes) -> Bool[np.ndarray, "n genes"]:
+        """Which genes each arch reads; those of absent blocks mean nothing."""
+        whole = np.ones((len(genotypes), self.expand_genes.start), bool)
+        return np.concatenate([whole, self.active_slots(genotypes)], axis=1)
 
     def canonical(self, genotypes: Genotypes) -> Genotypes:
         """The same archs with the genes of absent blocks set to 0."""
@@ -104,6 +115,41 @@ class ResNetEncoding:
     def unique(self, genotypes: Genotypes) -> UInt8[np.ndarray, "distinct genes"]:
         """The distinct archs, in the order in which each first appears."""
         return distinct(genotypes)
+
+    def enumerate(self, *, limit: int = 10_000_000) -> Genotypes:
+        """Every arch of the space.
+
+        Raises:
+            IllegalSpace: If there are more than ``limit``.
+        """
+        space = self.space
+        if space.num_subnets > limit:
+            raise IllegalSpace(
+                f"the space holds {space.num_subnets:,} subnets, more than the {limit:,} that "
+                "can be enumerated; search it instead"
+            )
+        parts = [self._choices([gene]) for gene in range(self.depth_genes.start)]
+        for stage, depths in enumerate(space.stage_depths):
+            first = self.expand_genes.start + int(np.flatnonzero(self.slot_stages == stage)[0])
+            rows = []
+            for choice, depth in enumerate(depths):
+                settings = self._choices(range(first, first + depth))
+                settings[:, self.depth_genes.start + stage] = choice
+                rows.append(settings)
+            parts.append(np.concatenate(rows))
+        total = parts[0]
+        for part in parts[1:]:
+            total = (total[:, None] + part[None]).reshape(-1, self.num_genes)
+        return total
+
+    def _choices(self, genes: Sequence[int]) -> Genotypes:
+        """All settings of some genes, other genes 0."""
+        settings = (
+            np.indices(tuple(self.num_choices[list(genes)].tolist())).reshape(len(genes), -1).T
+        )
+        rows = np.zeros((len(settings), self.num_genes), np.uint8)
+        rows[:, list(genes)] = settings
+        return rows
 
     def encode(self, archs: Sequence[ResNetArch]) -> Genotypes:
         """The genotype matrix of ``archs``.

@@ -60,6 +60,45 @@ class ResNetCostTable:
             total = combine(total, np.where(active[:, slot], cost, 0.0))
         return total
 
+    def extreme(self, *, sign: int) -> Genotypes:
+        """The arch of least (``sign`` 1) or greatest (-1) cost, exactly.
+
+        A stage's cost depends on its own width and that of the stage before alone, so the best way
+        to each width is found stage by stage (dynamic programming).
+        """
+        encoding, combine = self.encoding, np.add if self.reduce == "sum" else np.maximum
+        sizes = np.arange(len(self.stem))
+        starts = self.stem.transpose(0, 3, 1, 2).reshape(len(sizes), self.stem.shape[3], -1)
+        start = (sign * starts).argmin(axis=2)
+        reached = np.take_along_axis(starts, start[..., None], axis=2)[..., 0]
+        expands = (sign * self.slots).argmin(axis=-1)
+        blocks = np.take_along_axis(self.slots, expands[..., None], axis=-1)[..., 0]
+        depths, befores = [], []
+        for stage, legal in enumerate(encoding.space.stage_depths):
+            by_depth = combine.accumulate(blocks[encoding.slot_stages == stage], axis=0)
+            by_choice = by_depth[np.array(legal) - 1]
+            depth = (sign * by_choice).argmin(axis=0)
+            cost = np.take_along_axis(by_choice, depth[None], axis=0)[0]
+            ways = combine(reached[:, :, None], cost)
+            before = (sign * ways).argmin(axis=1)
+            reached = np.take_along_axis(ways, before[:, None], axis=1)[:, 0]
+            depths.append(depth)
+            befores.append(before)
+        whole = combine(reached, self.tail)
+        resolution, width = np.unravel_index((sign * whole).argmin(), whole.shape)
+        row = np.zeros(encoding.num_genes, np.uint8)
+        stages = encoding.slot_stages
+        for stage in reversed(range(len(depths))):
+            before = befores[stage][resolution, width]
+            row[encoding.width_genes.start + 2 + stage] = width
+            row[encoding.depth_genes.start + stage] = depths[stage][resolution, before, width]
+            chosen = expands[stages == stage, resolution, before, width]
+            row[encoding.expand_genes][stages == stage] = chosen
+            width = before
+        residual, middle = np.divmod(start[resolution, width], self.stem.shape[2])
+        row[:4] = resolution, residual, middle, width
+        return encoding.canonical(row[None])
+
 
 def resnet_cost_table(
     encoding: ResNetEncoding,

@@ -1,5 +1,6 @@
 """Static networks cut from a supernet, and their batch-norm statistics."""
 
+from ofa.subnet.build import Subnet, build_subnet
 from ofa.subnet.extract import extract
 from ofa.subnet.recalibrate import CHUNK_SIZE, recalibrate_batchnorm_, recalibrating
 from ofa.subnet.static import StaticNet
@@ -9,6 +10,8 @@ __all__ = [
     "CHUNK_SIZE",
     "StaticNet",
     "StaticResNet",
+    "Subnet",
+    "build_subnet",
     "extract",
     "recalibrate_batchnorm_",
     "recalibrating",

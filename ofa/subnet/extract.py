@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ofa.nn import ElasticDepthwiseConv2d
-from ofa.space import Arch, ResNetArch, ResNetSpace, SearchSpace, network, resnet_network
+from ofa.space import AnyArch, AnySpace, Arch, ResNetArch, ResNetSpace, SearchSpace, network
+from ofa.subnet.build import Subnet, build_subnet
 from ofa.subnet.static import StaticNet
 from ofa.subnet.static_resnet import StaticResNet
 
@@ -20,9 +21,11 @@ def extract(supernet: nn.Module, space: SearchSpace, arch: Arch) -> StaticNet: .
 def extract(supernet: nn.Module, space: ResNetSpace, arch: ResNetArch) -> StaticResNet: ...
 
 
-def extract(
-    supernet: nn.Module, space: SearchSpace | ResNetSpace, arch: Arch | ResNetArch
-) -> StaticNet | StaticResNet:
+@overload
+def extract(supernet: nn.Module, space: AnySpace, arch: AnyArch) -> Subnet: ...
+
+
+def extract(supernet: nn.Module, space: AnySpace, arch: AnyArch) -> Subnet:
     """The static network of ``arch`` with the supernet's weights.
 
     In evaluation mode it gives the supernet's logits. Its batch-norm statistics are slices of the
@@ -34,12 +37,7 @@ def extract(
     # Every tensor is replaced below, so none is initialized first. Empty memory costs less than the
     # meta device, which would have every call pass through a second function mode.
     with _WithoutInitialization():
-        if isinstance(space, ResNetSpace):
-            assert isinstance(arch, ResNetArch)
-            net: StaticNet | StaticResNet = StaticResNet(resnet_network(space, arch))
-        else:
-            assert isinstance(arch, Arch)
-            net = StaticNet(network(space, arch))
+        net = build_subnet(network(space, arch))
     _fill_(net, supernet)
     return net.eval()
 

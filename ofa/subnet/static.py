@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ofa.nn import ACTIVATIONS, ConvBatchNorm, set_batchnorm_eps_
 from ofa.space import MBConvLayer, Network
+from ofa.subnet.segment import Segment
 
 
 class SqueezeExcite(nn.Module):
@@ -86,16 +87,5 @@ class StaticNet(nn.Module):
     def segments(self) -> list[nn.Module]:
         """Stem, first block, each further block, tail: run in order they are the whole net."""
         blocks = [block for stage in self.stages for block in stage.children()]
-        return [self.stem, self.first_block, *blocks, _Tail(self)]
-
-
-class _Tail(nn.Module):
-    """The tail of a net as a module of its own; it shares the net's layers."""
-
-    def __init__(self, net: StaticNet) -> None:
-        super().__init__()
-        self.head, self.feature, self.classifier = net.head, net.feature, net.classifier
-        self.run = net.tail
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
-        return self.run(x)
+        tail = Segment(self.tail, (self.head, self.feature, self.classifier))
+        return [self.stem, self.first_block, *blocks, tail]

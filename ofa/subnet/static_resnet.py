@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ofa.nn import ConvBatchNorm, set_batchnorm_eps_
 from ofa.space import BottleneckLayer, ResNetNetwork
+from ofa.subnet.segment import Segment
 
 
 class Bottleneck(nn.Module):
@@ -51,8 +52,22 @@ class StaticResNet(nn.Module):
         set_batchnorm_eps_(self, network.batchnorm_eps)
 
     def forward(self, images: Float[Tensor, "b c r r"]) -> Float[Tensor, "b classes"]:
+        return self.tail(self.stages(self.stem(images)))
+
+    def stem(self, images: Float[Tensor, "b c r r"]) -> Float[Tensor, "b c2 h w"]:
+        """What comes before the first block."""
         x = self.stem_in(images)
         if self.stem_residual is not None:
             x = x + self.stem_residual(x)
-        x = F.max_pool2d(self.stem_out(x), 3, 2, 1)
-        return self.classifier(self.stages(x).mean((2, 3)))
+        return F.max_pool2d(self.stem_out(x), 3, 2, 1)
+
+    def tail(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
+        """What follows the last block: mean over the map, classifier."""
+        return self.classifier(x.mean((2, 3)))
+
+    def segments(self) -> list[nn.Module]:
+        """Stem, each block, tail: run in order they are the whole net."""
+        convs = (self.stem_in, self.stem_residual, self.stem_out)
+        stem = Segment(self.stem, [conv for conv in convs if conv is not None])
+        blocks = [block for stage in self.stages for block in stage.children()]
+        return [stem, *blocks, Segment(self.tail, [self.classifier])]

@@ -3,7 +3,11 @@
 from ofa.supernets.families import SUPERNETS, build_supernet
 from ofa.supernets.mobilenet_v3 import MobileNetV3Supernet
 from ofa.supernets.resnet50d import ResNet50DSupernet
-from ofa.supernets.sorting import sort_bottleneck_channels_, sort_expansion_channels_
+from ofa.supernets.sorting import (
+    sort_bottleneck_channels_,
+    sort_channels_,
+    sort_expansion_channels_,
+)
 
 __all__ = [
     "SUPERNETS",
@@ -11,5 +15,6 @@ __all__ = [
     "ResNet50DSupernet",
     "build_supernet",
     "sort_bottleneck_channels_",
+    "sort_channels_",
     "sort_expansion_channels_",
 ]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ofa.nn import ElasticBatchNorm2d, ElasticBottleneck, ElasticMBConv
 from ofa.space import (
+    AnySpace,
     ResNetSpace,
     SearchSpace,
     make_divisible,
@@ -24,6 +25,22 @@ from ofa.space import (
 )
 
 
+def sort_channels_(
+    supernet: nn.Module, space: AnySpace, *, expand_ratios: tuple[float, ...]
+) -> None:
+    """Sort the inner channels of every elastic block of a supernet of any family.
+
+    Args:
+        supernet: Changed in place.
+        expand_ratios: Ratios already trained: channels stay within the bands between their widths,
+            so that the subnets already trained keep their channels.
+    """
+    if isinstance(space, ResNetSpace):
+        sort_bottleneck_channels_(supernet, space, expand_ratios=expand_ratios)
+    else:
+        sort_expansion_channels_(supernet, space, expand_ratios=expand_ratios)
+
+
 def sort_expansion_channels_(
     supernet: nn.Module, space: SearchSpace, *, expand_ratios: tuple[float, ...]
 ) -> None:
@@ -31,8 +48,7 @@ def sort_expansion_channels_(
 
     Args:
         supernet: Changed in place.
-        expand_ratios: Ratios already trained: channels stay within the bands between their widths,
-            so that the subnets already trained keep their channels.
+        expand_ratios: As for ``sort_channels_``.
     """
     largest = network(space, space.largest())
     stages = supernet.get_submodule("stages")
@@ -56,7 +72,7 @@ def sort_bottleneck_channels_(
 
     Args:
         supernet: Changed in place.
-        expand_ratios: As for ``sort_expansion_channels_``.
+        expand_ratios: As for ``sort_channels_``.
     """
     largest = resnet_network(space, space.largest())
     stages = supernet.get_submodule("stages")

@@ -13,14 +13,14 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from ofa.data import ImageSet, Normalization, augmented
 from ofa.errors import BadArtifact, OfaError
 from ofa.recipe import Recipe
-from ofa.space import Arch
-from ofa.supernets import sort_expansion_channels_
+from ofa.space import AnyArch
+from ofa.supernets import sort_channels_
 from ofa.train.loader import epoch_loader
 from ofa.train.losses import distillation_loss, label_loss
 from ofa.train.phases import PlannedPhase, phase_at, plan
 from ofa.train.sampling import sandwich
 
-Validate = Callable[[nn.Module, Arch], float]
+Validate = Callable[[nn.Module, AnyArch], float]
 
 
 class SupernetModule(lightning.LightningModule):
@@ -87,9 +87,7 @@ class SupernetModule(lightning.LightningModule):
         self._optimizer().state.clear()  # a phase starts from weights, not from old momentum
         before = self.plan[planned.index - 1].phase if planned.index else None
         if before and before.expand_ratios not in (None, planned.phase.expand_ratios):
-            sort_expansion_channels_(
-                self.supernet, self.recipe.space, expand_ratios=before.expand_ratios
-            )
+            sort_channels_(self.supernet, self.recipe.space, expand_ratios=before.expand_ratios)
         self._average_weights(decay=0.0)
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
@@ -171,7 +169,7 @@ class SupernetModule(lightning.LightningModule):
         return optimizer  # type: ignore[return-value]
 
 
-def _at(images: Tensor, arch: Arch) -> Tensor:
+def _at(images: Tensor, arch: AnyArch) -> Tensor:
     """Normalized images at the resolution of an arch."""
     if images.shape[-1] == arch.resolution:
         return images

@@ -105,3 +105,52 @@ def test_a_bottleneck_space_is_summarized_too():
     assert "width ratios [0.65, 0.8, 1.0]" in text
     assert "7491.64 M MACs, 48.11 M parameters" in text
     assert "projected skip" in text
+
+
+SMALL = ResNetSpace(
+    resolutions=(32, 64),
+    stages=(
+        ResNetStage(width=32, stride=1, depths=(1, 2)),
+        ResNetStage(width=64, stride=2, depths=(1, 2)),
+    ),
+    width_ratios=(0.5, 1.0),
+    expand_ratios=(0.25, 0.5),
+)
+
+
+def test_an_enumeration_holds_every_arch_once():
+    encoding = ResNetEncoding(SMALL)
+
+    genotypes = encoding.enumerate()
+
+    assert len(encoding.unique(genotypes)) == len(genotypes) == SMALL.num_subnets
+    np.testing.assert_array_equal(encoding.canonical(genotypes), genotypes)
+    with pytest.raises(IllegalSpace, match="more than the 10,000,000 that can be enumerated"):
+        ENCODING.enumerate()
+
+
+@pytest.mark.parametrize("reduce", ["sum", "max"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_cheapest_and_the_dearest_arch_are_those_of_the_enumeration(reduce, sign):
+    encoding = ResNetEncoding(SMALL)
+    rng = np.random.default_rng(0)
+    costs: dict[object, float] = {}
+    # Costs without any order among widths, so that no greedy choice finds the extreme.
+    table = resnet_cost_table(
+        encoding, lambda layer: costs.setdefault(layer, float(rng.random())), reduce=reduce
+    )
+    everyone = table(encoding.enumerate())
+
+    found = table(table.extreme(sign=sign))[0]
+
+    assert found == (everyone.min() if sign == 1 else everyone.max())
+
+
+def test_archs_with_equal_starts_of_their_paths_have_equal_first_blocks():
+    largest = SPACE.largest()
+    shallower = replace(largest.stages[1], expand_ratios=largest.stages[1].expand_ratios[:3])
+    other = replace(largest, stages=(largest.stages[0], shallower, *largest.stages[2:]))
+
+    shared = sum(a == b for a, b in zip(largest.path, other.path, strict=False))
+
+    assert shared == 1 + 4 + 3  # the stem, stage 0, three blocks of stage 1

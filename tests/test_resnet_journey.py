@@ -1,0 +1,92 @@
+"""A bottleneck supernet walks the whole journey, as an inverted-residual one does."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ofa import pipeline
+from ofa.checkpoint import read_supernet
+from ofa.cli import main
+from ofa.deploy import load_bundle
+from ofa.recipe import Augment, Data, Phase, Recipe, Train
+from ofa.run_files import read_front
+from ofa.space import ResNetArch, ResNetSpace, ResNetStage
+
+SPACE = ResNetSpace(
+    num_classes=2,
+    resolutions=(24, 32),
+    expand_ratios=(0.25, 0.5),
+    width_ratios=(0.5, 1.0),
+    stem_width=16,
+    stages=(
+        ResNetStage(width=32, stride=1, depths=(1, 2)),
+        ResNetStage(width=64, stride=2, depths=(1, 2)),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Two classes told apart by the direction of their stripes."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 110), ("test", 40)):
+        for name in ("rows", "columns"):
+            folder = root / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 220, (32, 32, 3), dtype=np.uint8)
+                stripes = slice(int(rng.integers(4)), None, 4)
+                pixels[(stripes, slice(None)) if name == "rows" else (slice(None), stripes)] += 35
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(images, tmp_path_factory):
+    """A run folder with a supernet of elastic depth, expand ratio and stage width."""
+    out = tmp_path_factory.mktemp("run")
+    recipe = Recipe(
+        space=SPACE,
+        data=Data(name="image_folder", root=str(images), num_search=60, num_calibration=64),
+        train=Train(
+            batch_size=16,
+            threads=1,
+            validate_every=6,
+            augment=Augment(crop_padding=0, flip=False),
+            phases=(Phase(name="all", epochs=6, learning_rate=0.05),),
+        ),
+    )
+    pipeline.train(recipe, out=out, progress=False)
+    assert main(["sample", "--checkpoint", str(out), "--num", "60", "--quiet"]) == 0
+    assert main(["fit-predictor", "--checkpoint", str(out), "--quiet"]) == 0
+    return out
+
+
+def test_it_is_searched_extracted_and_deployed(run, images):
+    argv = ["--device", "pixel", "--checkpoint", str(run), "--out", str(run), "--quiet"]
+
+    assert main(["specialize", *argv]) == 0
+
+    (folder,) = (run / "bundles").iterdir()
+    bundle = load_bundle(folder)
+    manifest = bundle.manifest
+    outcome = read_front(run / "fronts" / "pixel.json")
+    assert isinstance(manifest.arch, ResNetArch)
+    assert manifest.space == read_supernet(run / "supernet.safetensors")[1].space == SPACE
+    assert manifest.parity.num_top1_differing == 0
+    assert outcome.exhaustive
+    assert outcome.num_evaluations == SPACE.num_subnets
+    assert outcome.lowest_ms <= manifest.estimated.latency_ms <= outcome.highest_ms
+    assert manifest.top1.test > 60  # of two classes
+    report = (folder / "report.html").read_text()
+    assert "narrows its channels, filters them together" in report
+    assert "largest of 3×3" in report
+
+
+def test_a_checkpoint_names_its_space_and_layers(run, capsys):
+    assert main(["inspect", str(run / "supernet.safetensors")]) == 0
+
+    shown = capsys.readouterr().out
+    assert "resnet50d space" in shown
+    assert "stem_residual" in shown
