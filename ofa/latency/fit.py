@@ -15,8 +15,6 @@ from scipy import optimize, stats
 from ofa.latency.features import FEATURES
 from ofa.latency.model import Evidence, spread
 
-_CONSTANT = list(FEATURES).index("networks")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
@@ -25,12 +23,10 @@ class Measurements:
     Attributes:
         features: One row a measurement: ``FEATURES``, then counts of single layers, if any.
         latency_ms: Measured latency of each row.
-        rounding_ms: Unit to which the source rounded its latencies; 0 if it did not.
     """
 
     features: Float[np.ndarray, "n columns"]
     latency_ms: Float[np.ndarray, "n"]
-    rounding_ms: float = 0.0
 
     def __len__(self) -> int:
         return len(self.latency_ms)
@@ -72,50 +68,6 @@ def relative_nnls(
     norms[norms == 0] = np.inf
     solution, _ = optimize.nnls(rows / norms, root)
     return solution / norms
-
-
-def draw_from_layers(
-    networks: Measurements,
-    *,
-    layers: Measurements,
-    donor: Measurements,
-    num_draws: int,
-    seed: int,
-) -> Draws:
-    """Coefficients of a table of layers, scaled and offset to agree with whole networks.
-
-    Each draw weights layers and networks anew and moves rounded latencies within their rounding.
-    What the table lacks altogether (a table without squeeze-excite, say) costs a share of what it
-    costs on the donor, times the ratio of the two devices' speeds. The share is drawn between none
-    and all, since the scale to the networks, which do contain it, pays for an unknown part of it
-    already. The offset is the time of a network beyond its layers.
-
-    Args:
-        networks: Networks measured on the device.
-        layers: Layers measured on the device, perhaps under another build of the runtime.
-        donor: Layers measured on a similar device.
-    """
-    rng = np.random.default_rng(seed)
-    lacking = ~layers.features.any(axis=0)
-    draws = np.zeros((num_draws, layers.features.shape[1]))
-    for draw in draws:
-        weights = rng.exponential(size=len(layers))
-        cost = relative_nnls(layers.features, layers.latency_ms, weights)
-        donor_weights = rng.exponential(size=len(donor))
-        donor_cost = relative_nnls(donor.features, donor.latency_ms, donor_weights)
-        (ratio,) = relative_nnls(
-            (layers.features @ donor_cost)[:, None], layers.latency_ms, weights
-        )
-        cost[lacking] = rng.uniform() * ratio * donor_cost[lacking]
-        sums_ms = networks.features @ cost
-        latency_ms = networks.latency_ms + networks.rounding_ms * rng.uniform(
-            -0.5, 0.5, len(networks)
-        )
-        columns = np.stack([sums_ms, np.ones(len(sums_ms))], axis=1)
-        scale, offset_ms = relative_nnls(columns, latency_ms, rng.exponential(size=len(networks)))
-        draw[:] = scale * cost
-        draw[_CONSTANT] += offset_ms
-    return draws
 
 
 def draw_from_networks(

@@ -1,6 +1,8 @@
 """A latency model: draws of additive models; their mean estimates, their spread is the doubt.
 
-Every draw is one set of non-negative coefficients that the measurements allow. Additive models
+A layer that was measured counts what was measured; any other, its work times the device's cost of
+work, times how efficiently the device does blocks of that shape (``ofa.latency.residual``). Every
+draw is one set of non-negative coefficients that the measurements allow. Additive models
 average to an additive model, so the estimate tabulates over any space. Where measurements leave the
 coefficients open, as for networks far smaller than any measured one, the draws part ways and the
 interval widens.
@@ -8,7 +10,7 @@ interval widens.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -18,13 +20,19 @@ from jaxtyping import Float
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
-from ofa.latency.features import FEATURES, layer_features, layer_key, network_features
+from ofa.latency.features import FEATURES, layer_features, layer_key
+from ofa.latency.residual import Residual
 from ofa.space import AnyCostTable, AnyEncoding, AnyLayer, cost_table
 
 Label = Literal["measured", "table-sum", "calibrated", "transferred", "uncalibrated"]
 
 NORMAL_90 = 1.6449
 """Half-width of the central 90 % of a normal distribution, in standard deviations."""
+
+_ROUNDING = 1e-3  # of the mean of a row whose values were rounded, ms per unit
+_LOWEST_RATIO = (
+    0.05  # of a draw to the mean: far beyond the networks measured, a draw may fall to 0
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,18 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Point:
+    """One network that was foretold while it was held out."""
+
+    name: str
+    """What the source calls it."""
+    measured_ms: float
+    """Latency that the source gives."""
+    foretold_ms: float
+    """Estimate by a fit that had not seen it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """How well a model foretold whole networks that it had not seen."""
 
@@ -64,6 +84,8 @@ class Evidence:
     """Rank correlation of foretold and measured latencies."""
     coverage_percent: float
     """Share of the networks within their 90 % interval."""
+    points: tuple[Point, ...] = ()
+    """The networks, or an even choice of them where there are many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +121,22 @@ class LatencyModel:
     draws: Mapping[str, tuple[float, ...]]
     """Milliseconds per unit of each feature, one value a draw; a name that is no feature is the key
     of a single layer, for which the value is a correction in ms. What is left out is 0."""
+    residual: Residual | None = None
+    """Efficiency of blocks by their shape; ``None`` if work alone tells."""
+    layers_ms: Mapping[str, float] = field(default_factory=dict)
+    """Measured latency of single layers, by key, in the same session as the whole networks."""
 
     def __post_init__(self) -> None:
         if not self.draws or len({len(values) for values in self.draws.values()}) != 1:
             raise BadArtifact("draws: each row needs one value a draw, and there must be a row")
-        negative = [name for name in FEATURES if min(self.draws.get(name, (0.0,))) < 0]
+        negative = [name for name in FEATURES if self._mean(name) < -_ROUNDING]
         if negative:
             raise BadArtifact(f"draws: {negative[0]} is negative; no work takes less than 0 ms")
         if not any(sum(self.draws.get(name, ())) > 0 for name in FEATURES):
             raise BadArtifact("draws: no feature costs any time; fit the model again")
+        wrong = [key for key, latency_ms in self.layers_ms.items() if latency_ms <= 0]
+        if wrong:
+            raise BadArtifact(f"layers_ms: {wrong[0]} takes no time; measure it again")
         if not 0 <= self.noise < math.log(100):
             raise BadArtifact(f"noise: {self.noise} is not between 0 and log(100)")
 
@@ -116,18 +145,16 @@ class LatencyModel:
         num_draws = len(next(iter(self.draws.values())))
         return np.array([self.draws.get(name, (0.0,) * num_draws) for name in FEATURES])
 
-    @cached_property
-    def _means(self) -> dict[str, float]:
-        return {name: float(np.mean(values)) for name, values in self.draws.items()}
+    def _mean(self, name: str) -> float:
+        """Best estimate of one row of draws."""
+        return float(np.mean(self.draws.get(name, (0.0,))))
 
     def table(self, encoding: AnyEncoding) -> AnyCostTable:
         """Estimated latency over a whole space, ms: ``table(genotypes)`` for search."""
-        mean = self._coefficients.mean(axis=1)
-
-        def layer_ms(layer: AnyLayer) -> float:
-            return float(layer_features(layer) @ mean) + self._means.get(layer_key(layer), 0.0)
-
-        return cost_table(encoding, layer_ms, constant=self._means.get("networks", 0.0))
+        constant = self._mean("networks")
+        return cost_table(
+            encoding, lambda layer: float(self._layer_ms(layer).mean()), constant=constant
+        )
 
     def estimate(self, layers: Iterable[AnyLayer]) -> Estimate:
         """Estimated latency of one network, given its layers, with a 90 % interval.
@@ -137,28 +164,44 @@ class LatencyModel:
         ``uncalibrated``.
 
         Raises:
-            BadArtifact: If a draw gives no positive latency.
+            BadArtifact: If the estimate is not above 0.
         """
         layers = tuple(layers)
-        draws_ms = network_features(layers) @ self._coefficients
-        for layer in layers:
-            draws_ms = draws_ms + np.array(self.draws.get(layer_key(layer), 0.0))
-        if draws_ms.min() <= 0:
-            raise BadArtifact(f"latency model: {draws_ms.min():.3g} ms for a network; fit it again")
+        draws_ms = np.array(self.draws.get("networks", 0.0)) + np.sum(
+            [self._layer_ms(layer) for layer in layers], axis=0
+        )
         latency_ms = float(draws_ms.mean())
+        if latency_ms <= 0:
+            raise BadArtifact(f"latency model: {latency_ms:.3g} ms for a network; fit it again")
         half_width = math.hypot(spread(draws_ms), self.noise)
-        lowest_ms, highest_ms = self.fitted_ms
         return Estimate(
             latency_ms=latency_ms,
             low_ms=latency_ms * math.exp(-half_width),
             high_ms=latency_ms * math.exp(half_width),
-            label=self.label if lowest_ms <= latency_ms <= highest_ms else "uncalibrated",
+            label=self._label(layers, latency_ms),
         )
+
+    def _layer_ms(self, layer: AnyLayer) -> Float[np.ndarray, "draws"]:
+        """One draw each of the latency of a layer."""
+        key = layer_key(layer)
+        if key in self.layers_ms:
+            return np.full(self._coefficients.shape[1], self.layers_ms[key])
+        work_ms = layer_features(layer) @ self._coefficients
+        if self.residual:
+            work_ms = work_ms * self.residual.factor(layer)
+        return work_ms + np.array(self.draws.get(key, 0.0))
+
+    def _label(self, layers: tuple[AnyLayer, ...], latency_ms: float) -> Label:
+        if self.layers_ms and all(layer_key(layer) in self.layers_ms for layer in layers):
+            return "table-sum"
+        lowest_ms, highest_ms = self.fitted_ms
+        return self.label if lowest_ms <= latency_ms <= highest_ms else "uncalibrated"
 
 
 def spread(draws_ms: Float[np.ndarray, "draws"]) -> float:
     """Half-width of the 90 % interval around the draws' mean, as natural log of a ratio."""
-    return NORMAL_90 * float(np.sqrt(np.mean(np.log(draws_ms / draws_ms.mean()) ** 2)))
+    ratios = np.maximum(draws_ms / draws_ms.mean(), _LOWEST_RATIO)
+    return NORMAL_90 * float(np.sqrt(np.mean(np.log(ratios) ** 2)))
 
 
 def load_model(path: Path) -> LatencyModel:

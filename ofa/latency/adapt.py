@@ -1,0 +1,170 @@
+"""A latency model of a new device from a known one and a handful of measured networks.
+
+The known device says how costs relate; the networks say how fast the new one is, and, the more of
+them there are, where it differs. What no network tells keeps the known device's doubt.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from ofa import artifacts
+from ofa.errors import BadArtifact
+from ofa.latency.features import FEATURES
+from ofa.latency.judge import Judgement, judge
+from ofa.latency.model import Label, LatencyModel, Source
+from ofa.latency.posterior import Design, Measured, Prior, design, posterior
+from ofa.latency.residual import Residual, reach_of
+from ofa.space import Arch, SearchSpace, macs, network
+
+MIN_NETWORKS = 3
+"""Fewer cannot be cross-validated."""
+FASTEST_MS_PER_MMACS = {"cpu": 1e-3, "gpu": 1e-5, "npu": 1e-5}
+"""Median ms per million multiply-accumulates, below which no such device is known to be."""
+SLOWEST_MS_PER_MMACS = 1e3
+NUM_DRAWS = 20
+_LARGEST_FOLDS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredSubnet:
+    """One subnet and how long it took."""
+
+    arch: Arch
+    """The subnet."""
+    latency_ms: float
+    """Median latency of one run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredFile:
+    """A file of measured subnets."""
+
+    networks: tuple[MeasuredSubnet, ...]
+    """The subnets."""
+
+
+def adapt(
+    base: LatencyModel,
+    measured: Sequence[Measured],
+    *,
+    source: Source,
+    label: Label = "transferred",
+    base_weight: float = 1.0,
+    seed: int = 0,
+) -> LatencyModel:
+    """The latency model of a device of which a few whole networks were measured.
+
+    Args:
+        base: Model of a device that resembles it.
+        measured: At least ``MIN_NETWORKS`` networks, of different sizes.
+        source: Where the measurements come from.
+        label: What an estimate rests on.
+        base_weight: How much the base is trusted; 2 halves the differences expected.
+
+    Raises:
+        BadArtifact: If there are too few networks.
+    """
+    if len(measured) < MIN_NETWORKS:
+        raise BadArtifact(
+            f"measurements: {len(measured)} networks are too few to adapt to; "
+            f"measure {MIN_NETWORKS} or more, of different sizes"
+        )
+    data = design(measured, base.residual.reach if base.residual else reach_of(()))
+    prior = prior_of(base, weight=base_weight)
+    judged = judge_prior(prior, base.residual, data, names=[one.name for one in measured])
+    draws = posterior(data, prior, residual=base.residual, num_draws=NUM_DRAWS, seed=seed)
+    return LatencyModel(
+        label=label,
+        fitted_ms=(float(data.latency_ms.min()), float(data.latency_ms.max())),
+        noise=round(judged.noise, 4),
+        evidence=judged.evidence,
+        sources=(source, *base.sources),
+        draws=named(draws),
+        residual=base.residual,
+    )
+
+
+def judge_prior(
+    prior: Prior, residual: Residual | None, data: Design, *, names: list[str]
+) -> Judgement:
+    """Cross-validate the fit of measurements under a prior."""
+
+    def foretell(seen: Design, unseen: Design) -> Float[np.ndarray, "n draws"]:
+        draws = posterior(seen, prior, residual=residual, num_draws=NUM_DRAWS)
+        return unseen.work(residual) @ draws.T
+
+    folds = 10 if len(data) > _LARGEST_FOLDS else None
+    return judge(foretell, data, names=names, num_folds=folds)
+
+
+def prior_of(model: LatencyModel, *, weight: float = 1.0) -> Prior:
+    """What a known device lets one believe of another."""
+    coefficients = [float(np.mean(model.draws.get(name, (0.0,)))) for name in FEATURES]
+    return Prior(
+        coefficients=np.array(coefficients),
+        speed_sd=1.0,
+        group_sd=0.3 / weight,
+        own_sd=0.3 / weight,
+    )
+
+
+def named(draws: Float[np.ndarray, "draws features"]) -> dict[str, tuple[float, ...]]:
+    """Draws by feature; what costs nothing is left out."""
+    return {
+        name: tuple(float(f"{value:.4g}") for value in column)
+        for name, column in zip(FEATURES, draws.T, strict=True)
+        if column.any()
+    }
+
+
+def check_units(
+    measured: Iterable[Measured], *, unit: Literal["cpu", "gpu", "npu"], batch: int, where: str
+) -> None:
+    """Refuse latencies that are not milliseconds.
+
+    Raises:
+        BadArtifact: If the median network or layer is too fast or too slow for any such device.
+    """
+    speeds = [
+        one.latency_ms * 1e6 / (batch * work)
+        for one in measured
+        if (work := sum(macs(layer) for layer in one.layers))
+    ]
+    median = float(np.median(speeds)) if speeds else FASTEST_MS_PER_MMACS[unit]
+    if median < FASTEST_MS_PER_MMACS[unit]:
+        guess = "are they seconds? multiply them by 1000"
+    elif median > SLOWEST_MS_PER_MMACS:
+        guess = "are they microseconds? divide them by 1000"
+    else:
+        return
+    raise BadArtifact(
+        f"{where}: the median of {median:.2g} ms per million multiply-accumulates is no {unit}'s; "
+        f"latencies are in ms; {guess}"
+    )
+
+
+def read_measured(path: Path, space: SearchSpace) -> tuple[Measured, ...]:
+    """Measured subnets of a space: a JSON object ``{"networks": [{"arch": …, "latency_ms": …}]}``.
+
+    Raises:
+        BadArtifact: If the file is malformed, or a latency is not above 0.
+        IllegalArch: If the space does not hold one of the archs.
+    """
+    body = artifacts.read_foreign_json(path)
+    rows = artifacts.parse(MeasuredFile, body, where=str(path)).networks
+    for number, row in enumerate(rows, start=1):
+        if row.latency_ms <= 0:
+            raise BadArtifact(f"{path}: network {number}: latency_ms is {row.latency_ms}; above 0")
+    return tuple(
+        Measured(
+            name=row.arch.id,
+            layers=network(space, row.arch).layers,
+            latency_ms=row.latency_ms,
+        )
+        for row in rows
+    )
