@@ -30,7 +30,9 @@ NORMAL_90 = 1.6449
 """Half-width of the central 90 % of a normal distribution, in standard deviations."""
 
 _ROUNDING = 1e-3  # of the mean of a row whose values were rounded, ms per unit
-_LOWEST_RATIO = 0.05  # of a draw to the mean: far beyond the networks measured, a draw may fall to 0
+_LOWEST_RATIO = (
+    0.05  # of a draw to the mean: far beyond the networks measured, a draw may fall to 0
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,10 @@ class Point:
     """Latency that the source gives."""
     foretold_ms: float
     """Estimate by a fit that had not seen it."""
+    low_ms: float
+    """Lower end of the 90 % interval of the estimate."""
+    high_ms: float
+    """Upper end of the 90 % interval of the estimate."""
 
 
 @dataclass(frozen=True, kw_only=True)

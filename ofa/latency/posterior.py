@@ -195,14 +195,12 @@ def fit_residual(
     reach: Reach,
     ridge: float,
 ) -> Residual:
-    """The residual of least squared relative error beside given coefficients, by ridge regression."""
+    """The residual of least squared relative error beside given coefficients."""
     columns = np.einsum("nfc,f->nc", data.products, coefficients) / data.latency_ms[:, None]
     left = 1 - data.features @ coefficients / data.latency_ms
     scale = 3 * np.median(np.abs(left)) + 1e-9
     weighted = columns * np.minimum(1, scale / np.maximum(np.abs(left), 1e-12))[:, None]
-    solved = np.linalg.solve(
-        weighted.T @ columns + ridge * np.eye(NUM_COLUMNS), weighted.T @ left
-    )
+    solved = np.linalg.solve(weighted.T @ columns + ridge * np.eye(NUM_COLUMNS), weighted.T @ left)
     rounded = tuple(float(f"{value:.5g}") for value in solved)
     return Residual(reach=reach, coefficients=rounded)
 

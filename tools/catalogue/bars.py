@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from catalogue.entries import ENTRIES, Entry
-from catalogue.fits import fit, fit_networks, read_networks, source_of
-from ofa.latency import LatencyModel
+from catalogue.fits import fit, fit_many, fit_networks, read_networks, source_of
+from ofa.latency import LatencyModel, Point
 from ofa.latency.adapt import adapt
 from ofa.latency.posterior import Measured
+from ofa.predictor.metrics import kendall_tau
 
 FEW = 10
 PHONES = ("pixel1", "pixel2", "note8", "s7edge", "lg-g8")
@@ -54,7 +54,14 @@ def bars(data: Path, kept: Path | None) -> list[Bar]:
         models[id] = fit(entries[id], data, models)
     found = [
         _kept("note10, from layers alone", "1.5 / max 4", entries["note10"], models, data, kept),
-        _left_out("pixel1, calibrated, each left out", "2.5 / max 5", entries["pixel1"], data, kept, models["note10"]),
+        _left_out(
+            "pixel1, calibrated, each left out",
+            "2.5 / max 5",
+            entries["pixel1"],
+            data,
+            kept,
+            models["note10"],
+        ),
         _kept(
             "pixel4 CPU fp32, inverted residuals",
             "4",
@@ -68,7 +75,10 @@ def bars(data: Path, kept: Path | None) -> list[Bar]:
     ]
     few = [_few(entries[id], entries, models, data, kept) for id in GPUS]
     found += [*few, _joined(f"four GPUs, adapted from {FEW} subnets", "3.5", few)]
-    phones = [_left_out(f"{id}, each left out", "", entries[id], data, kept, models["note10"]) for id in PHONES]
+    phones = [
+        _left_out(f"{id}, each left out", "", entries[id], data, kept, models["note10"])
+        for id in PHONES
+    ]
     found += [*phones, _joined("five phones from note10, each left out", "2.5", phones)]
     every = [bar for bar in found if bar.bar and "adapted" not in bar.what]
     share = np.mean([bar.inside.mean() for bar in [*every, *few]])
@@ -87,29 +97,30 @@ def _kept(
     kept: Path | None,
     without: tuple[str, ...] = (),
 ) -> Bar:
-    """A model of the catalogue on networks kept aside; on those held out from it if there are none."""
+    """A model of the catalogue on networks kept aside, or else on those held out from it."""
     networks = read_networks(entry, data, kept) if kept else []
+    if not networks and entry.how == "many networks":
+        given = read_networks(entry, data)
+        seen, networks = given[: 2 * len(given) // 3], given[2 * len(given) // 3 :]
+        model = fit_many(seen, source_of(entry, len(seen)))
+        return _foretold(f"{what} (last third from the rest)", bar, model, networks)
     if not networks:
         evidence = models[entry.id].evidence
         points = [point for point in evidence.points if not point.name.startswith(without or "\0")]
-        measured = np.array([point.measured_ms for point in points])
-        foretold = np.array([point.foretold_ms for point in points])
-        half_width = np.full(len(points), models[entry.id].noise)
-        return _bar(f"{what} ({evidence.method})", bar, foretold, measured, half_width)
+        return _pointed(f"{what} ({evidence.method})", bar, points)
     chosen = [one for one in networks if not one.name.startswith(without or "\0")]
     return _foretold(what, bar, models[entry.id], chosen)
 
 
-def _left_out(what: str, bar: str, entry: Entry, data: Path, kept: Path | None, note10: LatencyModel) -> Bar:
+def _left_out(
+    what: str, bar: str, entry: Entry, data: Path, kept: Path | None, note10: LatencyModel
+) -> Bar:
     """Networks of a device, published and kept aside, each foretold from the others."""
     networks = read_networks(entry, data)
     if kept:
         networks += read_networks(entry, data, kept)
     model = fit_networks(entry, networks, data, note10)
-    points = model.evidence.points
-    measured = np.array([point.measured_ms for point in points])
-    foretold = np.array([point.foretold_ms for point in points])
-    return _bar(what, bar, foretold, measured, np.full(len(points), model.noise))
+    return _pointed(what, bar, model.evidence.points)
 
 
 def _few(
@@ -134,6 +145,13 @@ def _foretold(what: str, bar: str, model: LatencyModel, networks: Sequence[Measu
     return _bar(what, bar, foretold, np.array([one.latency_ms for one in networks]), half_widths)
 
 
+def _pointed(what: str, bar: str, points: Sequence[Point]) -> Bar:
+    foretold = np.array([point.foretold_ms for point in points])
+    half_widths = np.array([np.log(point.high_ms / point.foretold_ms) for point in points])
+    measured = np.array([point.measured_ms for point in points])
+    return _bar(what, bar, foretold, measured, half_widths)
+
+
 def _bar(
     what: str, bar: str, foretold: np.ndarray, measured: np.ndarray, half_widths: np.ndarray
 ) -> Bar:
@@ -142,7 +160,7 @@ def _bar(
         bar=bar,
         errors=100 * np.abs(foretold / measured - 1),
         inside=np.abs(np.log(foretold / measured)) <= half_widths,
-        tau=float(stats.kendalltau(foretold, measured).statistic),
+        tau=float(kendall_tau(foretold, measured)),
     )
 
 

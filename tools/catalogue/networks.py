@@ -241,15 +241,11 @@ def _ncnn_step(op: Op) -> _Step | None:
         case "fc":
             return _Step(kind="linear", in_size=1, in_channels=op["ic"], out_channels=op["oc"])
         case "gap":
-            return _Step(
-                kind="pool", in_size=op["ih"], in_channels=op["ic"], out_channels=op["ic"]
-            )
+            return _Step(kind="pool", in_size=op["ih"], in_channels=op["ic"], out_channels=op["ic"])
     return None
 
 
-def _block_at(
-    steps: Sequence[_Step], start: int, *, skips: bool
-) -> tuple[MBConvLayer, int] | None:
+def _block_at(steps: Sequence[_Step], start: int, *, skips: bool) -> tuple[MBConvLayer, int] | None:
     """The block that starts at a step, and the step after it, if one starts there."""
     at = start
     expands = steps[at].pointwise and at + 1 < len(steps) and steps[at + 1].kind == "depthwise"
@@ -294,9 +290,7 @@ def _plain(step: _Step) -> Layer:
     )
 
 
-def _pointwise(
-    size: int, in_channels: int, out_channels: int, activation: Activation
-) -> ConvLayer:
+def _pointwise(size: int, in_channels: int, out_channels: int, activation: Activation) -> ConvLayer:
     return ConvLayer(
         in_size=size,
         in_channels=in_channels,
