@@ -56,6 +56,44 @@ def test_json_prints_the_result_for_programs(capsys):
     assert "pixel" in [name for device in devices for name in (device["id"], *device["names"])]
 
 
+def test_the_list_of_devices_fits_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert main(["devices"]) == 0
+
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_a_device_is_shown_with_its_error_and_a_drawing(capsys):
+    assert main(["devices", "show", "pixel"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "pixel1: Google Pixel" in shown
+    assert "han-cai/files @ a7c9bcd" in shown
+    assert "measured, ms" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_a_device_measured_here_has_nothing_to_draw(capsys):
+    assert main(["devices", "show", "host"]) == 0
+
+    assert "ofa profile --device host" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["show"], "name a device: ofa devices show NAME"),
+        (["show", "pixle"], "did you mean pixel"),
+        (["adapt", "pixel"], "needs --measured FILE and --out FOLDER"),
+        (["adapt", "host", "--measured", "x.json", "--out", "x"], "host has no model to adapt"),
+        (["adapt", "pixel", "--measured", "x.json", "--out", "x"], "x.json: cannot be read"),
+    ],
+)
+def test_what_devices_cannot_do_is_told_in_a_line(capsys, argv, message):
+    assert message in fails(capsys, "devices", *argv)
+
+
 def test_quiet_prints_nothing(capsys):
     assert main(["inspect", "ofa_mbv3_w1.0", "--quiet"]) == 0
 

@@ -87,7 +87,7 @@ def test_the_same_seed_makes_the_same_engine(bundle, run, tmp_path):
 
 
 def test_the_chosen_subnet_keeps_the_budget(bundle, run, tmp_path):
-    fastest_ms = read_front(run / "fronts" / "pixel.json").lowest_ms
+    fastest_ms = read_front(run / "fronts" / "pixel1.json").lowest_ms
     budget_ms = 1.1 * fastest_ms
     chosen = pipeline.specialize(
         device="pixel", checkpoint=str(run), out=tmp_path, budget_ms=budget_ms
@@ -124,7 +124,7 @@ def test_weights_of_another_space_are_refused_by_tensor(run, tmp_path):
 
     with pytest.raises(BadArtifact, match=r"tensor classifier\.bias has shape None"):
         pipeline.extract(
-            front=run / "fronts" / "pixel.json", checkpoint=str(tmp_path), out=tmp_path
+            front=run / "fronts" / "pixel1.json", checkpoint=str(tmp_path), out=tmp_path
         )
 
 

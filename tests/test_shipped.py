@@ -73,4 +73,4 @@ def test_fitting_the_predictor_again_gives_the_shipped_one(tmp_path):
 def test_every_device_has_a_card():
     for device in pipeline.devices():
         assert (device.folder / "README.md").is_file()
-    assert artifacts.read_yaml(shipped("devices") / "pixel" / "device.yaml")["target"] == "none"
+    assert artifacts.read_yaml(shipped("devices") / "pixel1" / "device.yaml")["target"] == "none"

@@ -4,9 +4,9 @@
     python tools/fit_catalogue.py DATA --check               errors by cross-validation
     python tools/fit_catalogue.py DATA --evaluate KEPT       errors on networks kept aside
 
-DATA and KEPT hold blocks.csv, networks.csv, networks_help_ofa.csv, arch_qed.json and arch_ncnn.json,
-made from the repositories that each device's card names; KEPT needs only the tables of networks. They
-are no part of this repository, since some sources carry no licence; the models fitted to them are.
+DATA holds blocks.csv, networks.csv, networks_help_ofa.csv, arch_qed.json and arch_ncnn.json, made
+from the repositories that each device's card names; KEPT, the two tables of networks. They are no
+part of this repository, since some sources carry no licence; the models fitted to them are.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from ofa import artifacts
 from ofa.errors import OfaError
 from ofa.latency import LatencyModel
 
-HEADER = """Latency of {name}, fitted from public measurements; README.md beside this tells how well.
+HEADER = """Latency of {name}, fitted from public measurements; README.md tells how well.
 Made by: python tools/fit_catalogue.py DATA
 A row of draws holds ms per unit of a feature (units: ofa/latency/features.py), one value a draw."""
 

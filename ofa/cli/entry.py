@@ -13,7 +13,8 @@ from ofa import pipeline
 from ofa.cli import screen
 from ofa.cli.bundle import DEPLOY, EXTRACT
 from ofa.cli.command import Command
-from ofa.cli.device import DEVICES, PROFILE
+from ofa.cli.device import PROFILE
+from ofa.cli.devices import DEVICES
 from ofa.cli.fit_predictor import FIT_PREDICTOR
 from ofa.cli.reference import EXPORT_WEIGHTS, IMPORT, INSPECT
 from ofa.cli.sample import SAMPLE

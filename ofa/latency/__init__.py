@@ -14,6 +14,7 @@ from ofa.latency.model import (
     Evidence,
     Label,
     LatencyModel,
+    Point,
     Source,
     load_model,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Hardware",
     "Label",
     "LatencyModel",
+    "Point",
     "Runtime",
     "Source",
     "layer_features",

@@ -111,12 +111,15 @@ def list_devices(root: Path) -> tuple[Device, ...]:
 
 
 def load_device(root: Path, name: str) -> Device:
-    """The device that answers to ``name``.
+    """The device that answers to ``name``, or that the folder ``name`` describes.
 
     Raises:
         UnknownDevice: Lists the near names and all known ones.
         BadArtifact: As ``list_devices``.
     """
+    own = Path(name) / "device.yaml"
+    if own.is_file():
+        return _read(own)
     by_name = {known: device for device in list_devices(root) for known in device.names}
     if name in by_name:
         return by_name[name]

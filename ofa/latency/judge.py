@@ -7,12 +7,13 @@ et al., JASA 113(523), 2018); below ten networks, Student's t stands in for the 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ofa.latency.model import Evidence, Point, spread
+from ofa.latency.model import NORMAL_90, Evidence, Point, spread
 from ofa.latency.posterior import Design
 
 Foretell = Callable[[Design, Design], Float[np.ndarray, "n draws"]]
@@ -75,7 +76,9 @@ def noise_of(logs: Float[np.ndarray, "n"], spreads: Float[np.ndarray, "n"]) -> f
         variance = stats.t.ppf((1 + COVERAGE) / 2, num) ** 2 * np.mean(logs**2)
         return float(np.sqrt(max(variance - np.mean(spreads**2), 0.25 * variance)))
     left = np.sort(np.maximum(logs**2 - spreads**2, 0))
-    return float(np.sqrt(left[min(num - 1, int(np.ceil(COVERAGE * (num + 1))) - 1)]))
+    # Networks left out share the others, so their errors are more alike than those to come.
+    widening = stats.t.ppf((1 + COVERAGE) / 2, num - 1) / NORMAL_90
+    return float(widening * np.sqrt(left[min(num - 1, int(np.ceil(COVERAGE * (num + 1))) - 1)]))
 
 
 def evidence_of(
@@ -101,8 +104,10 @@ def evidence_of(
         points=tuple(
             Point(
                 name=names[i],
-                measured_ms=float(f"{measured_ms[i]:.5g}"),
-                foretold_ms=float(f"{foretold_ms[i]:.4g}"),
+                measured_ms=_short(measured_ms[i]),
+                foretold_ms=_short(foretold_ms[i]),
+                low_ms=_short(foretold_ms[i] * np.exp(-half_widths[i])),
+                high_ms=_short(foretold_ms[i] * np.exp(half_widths[i])),
             )
             for i in order[shown]
         ),
@@ -111,3 +116,7 @@ def evidence_of(
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])
+
+
+def _short(value: Any) -> float:
+    return float(f"{value:.5g}")

@@ -66,6 +66,10 @@ class Point:
     """Latency that the source gives."""
     foretold_ms: float
     """Estimate by a fit that had not seen it."""
+    low_ms: float
+    """Lower end of the 90 % interval of the estimate."""
+    high_ms: float
+    """Upper end of the 90 % interval of the estimate."""
 
 
 @dataclass(frozen=True, kw_only=True)

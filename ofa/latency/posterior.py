@@ -195,7 +195,7 @@ def fit_residual(
     reach: Reach,
     ridge: float,
 ) -> Residual:
-    """The residual of least squared relative error beside given coefficients, by ridge regression."""
+    """The residual of least squared relative error beside given coefficients."""
     columns = np.einsum("nfc,f->nc", data.products, coefficients) / data.latency_ms[:, None]
     left = 1 - data.features @ coefficients / data.latency_ms
     scale = 3 * np.median(np.abs(left)) + 1e-9

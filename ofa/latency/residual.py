@@ -1,8 +1,9 @@
 """What a sum of work misses: how efficiently a device does the work of a block of some shape.
 
-The cost of a block is multiplied by ``1 + columns @ coefficients``, where the columns are a quadratic
-in the logarithms of its sizes. So a model stays a sum over layers and tabulates over any space. Sizes
-are clipped to those that were measured and the factor is bounded, hence nothing is extrapolated.
+The cost of a block is multiplied by ``1 + columns @ coefficients``, where the columns are a
+quadratic in the logarithms of its sizes. So a model stays a sum over layers and tabulates over any
+space. Sizes are clipped to those that were measured and the factor is bounded, hence nothing is
+extrapolated.
 """
 
 import math

@@ -17,7 +17,7 @@ imported inside the functions.
 
 from ofa.pipeline.accuracy_data import sample
 from ofa.pipeline.bundle import deploy
-from ofa.pipeline.device import devices, profile
+from ofa.pipeline.device import adapt_device, devices, find_device, profile
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.predictor import fit_predictor
@@ -27,9 +27,11 @@ from ofa.pipeline.supernet import train
 
 __all__ = [
     "Track",
+    "adapt_device",
     "deploy",
     "devices",
     "extract",
+    "find_device",
     "fit_predictor",
     "profile",
     "sample",

@@ -1,7 +1,7 @@
 """What a supernet can become: archs, the space that holds them, what each costs. No torch."""
 
 from ofa.space.arch import Arch, Block
-from ofa.space.cost import AnyLayer, AnyNetwork, activation_bytes, macs, params
+from ofa.space.cost import AnyLayer, AnyNetwork, activation_bytes, macs, params, weight_bytes
 from ofa.space.encoding import Encoding
 from ofa.space.families import (
     AnyArch,
@@ -43,9 +43,10 @@ from ofa.space.resnet_encoding import ResNetEncoding
 from ofa.space.resnet_table import ResNetCostTable, resnet_cost_table
 from ofa.space.search_space import Activation, FirstBlock, Head, SearchSpace, Stage, Stem
 from ofa.space.summary import NetworkSummary, SpaceSummary, summarize, summarize_space
-from ofa.space.table import CostTable
+from ofa.space.table import COSTS, Cost, CostTable
 
 __all__ = [
+    "COSTS",
     "FAMILIES",
     "RESNET_FAMILIES",
     "Activation",
@@ -59,6 +60,7 @@ __all__ = [
     "Block",
     "BottleneckLayer",
     "ConvLayer",
+    "Cost",
     "CostTable",
     "Encoding",
     "FirstBlock",
@@ -101,4 +103,5 @@ __all__ = [
     "squeeze_channels",
     "summarize",
     "summarize_space",
+    "weight_bytes",
 ]

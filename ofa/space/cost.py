@@ -65,6 +65,11 @@ def params(layer: AnyLayer | AnyNetwork) -> int:
             return 0
 
 
+def weight_bytes(layer: AnyLayer | AnyNetwork) -> int:
+    """Float32 bytes of the trainable parameters: what a model file holds besides its graph."""
+    return _BYTES * params(layer)
+
+
 def activation_bytes(layer: AnyLayer | AnyNetwork) -> int:
     """Peak float32 bytes of activations alive at once while one image passes.
 

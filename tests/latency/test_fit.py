@@ -9,7 +9,6 @@ from ofa.latency import FEATURES, network_features
 from ofa.latency.fit import (
     Measurements,
     cross_validate,
-    draw_from_layers,
     draw_from_networks,
     named_draws,
     relative_nnls,
@@ -47,46 +46,6 @@ def test_the_unit_of_latency_only_scales_the_coefficients(features):
     in_ms, in_us = relative_nnls(features, noisy_ms), relative_nnls(features, 1000 * noisy_ms)
 
     np.testing.assert_allclose(1000 * features @ in_ms, features @ in_us, rtol=1e-9)
-
-
-def test_a_table_of_layers_is_scaled_and_offset_to_the_networks(features):
-    layer_cost = np.where(np.arange(len(COST)) == NAMES.index("networks"), 0, COST)
-    layers = Measurements(features=features, latency_ms=features @ layer_cost)
-    networks = Measurements(features=features[:8], latency_ms=features[:8] @ layer_cost * 0.8 + 2.0)
-
-    draws = draw_from_layers(networks, layers=layers, donor=layers, num_draws=3, seed=0)
-
-    np.testing.assert_allclose(
-        draws @ features[20], features[20] @ layer_cost * 0.8 + 2.0, rtol=1e-6
-    )
-
-
-def test_what_the_table_lacks_costs_between_nothing_and_the_donors_share(features):
-    hardswish = NAMES.index("hardswish_elements")
-    lacking = features * (np.arange(len(NAMES)) != hardswish)
-    with_hardswish = COST + 2.0 * (np.arange(len(NAMES)) == hardswish)
-    networks = Measurements(features=lacking[:8], latency_ms=lacking[:8] @ COST)
-
-    draws = draw_from_layers(
-        networks,
-        layers=Measurements(features=lacking, latency_ms=lacking @ COST),
-        donor=Measurements(features=features, latency_ms=features @ with_hardswish / 4),
-        num_draws=20,
-        seed=0,
-    )
-
-    assert draws[:, hardswish].min() >= 0
-    assert 0.5 < draws[:, hardswish].mean() < 1.5
-    assert draws[:, hardswish].max() < 2.5
-
-
-def test_rounded_latencies_part_the_draws(features):
-    networks = Measurements(features=features[:4], latency_ms=features[:4] @ COST, rounding_ms=1.0)
-    layers = Measurements(features=features, latency_ms=features @ COST)
-
-    draws = draw_from_layers(networks, layers=layers, donor=layers, num_draws=20, seed=0)
-
-    assert (draws @ features[0]).std() > 0.02
 
 
 def test_equal_seeds_give_equal_draws(features):

@@ -10,6 +10,7 @@ import pytest
 from ofa import artifacts
 from ofa.errors import BadArtifact
 from ofa.latency import Evidence, LatencyModel, Source, layer_key, load_device, load_model
+from ofa.latency.residual import NUM_COLUMNS, Residual, reach_of
 from ofa.space import Encoding, FirstBlock, Head, SearchSpace, Stage, Stem, macs, network
 
 SHIPPED = Path(__file__).parent.parent.parent / "devices"
@@ -86,6 +87,41 @@ def test_an_estimate_beyond_the_latencies_of_the_fit_is_uncalibrated(fitted_ms, 
     assert model.estimate(SMALLEST.layers).label == label
 
 
+def test_a_layer_that_was_measured_counts_what_was_measured():
+    first = SMALLEST.layers[0]
+    measured = dataclasses.replace(MODEL, layers_ms={layer_key(first): 7.0})
+
+    others_ms = MODEL.estimate(SMALLEST.layers[1:]).latency_ms
+
+    assert measured.estimate(SMALLEST.layers).latency_ms == pytest.approx(7.0 + others_ms)
+
+
+def test_a_network_of_measured_layers_is_a_table_sum():
+    layers_ms = {layer_key(layer): 0.1 for layer in SMALLEST.layers}
+    model = dataclasses.replace(MODEL, layers_ms=layers_ms)
+
+    assert model.estimate(SMALLEST.layers).label == "table-sum"
+    assert model.estimate(network(SPACE, SPACE.largest()).layers).label != "table-sum"
+
+
+def test_a_residual_scales_blocks_in_estimate_and_table_alike():
+    blocks = [layer for stage in SMALLEST.stages for layer in stage]
+    residual = Residual(reach=reach_of(blocks), coefficients=(0.25, *(0.0,) * (NUM_COLUMNS - 1)))
+    model = dataclasses.replace(MODEL, residual=residual)
+    encoding = Encoding(SPACE)
+
+    block_ms = MODEL.estimate(blocks).latency_ms - 0.2
+
+    assert model.estimate(blocks).latency_ms == pytest.approx(0.2 + 1.25 * block_ms)
+    table_ms = model.table(encoding)(encoding.encode([SPACE.smallest()]))
+    assert table_ms[0] == pytest.approx(model.estimate(SMALLEST.layers).latency_ms)
+
+
+def test_a_measured_layer_that_takes_no_time_is_refused():
+    with pytest.raises(BadArtifact, match=r"layers_ms: x takes no time; measure it again"):
+        dataclasses.replace(MODEL, layers_ms={"x": 0.0})
+
+
 def test_an_estimate_prints_what_it_is_and_its_interval():
     text = str(MODEL.estimate(SMALLEST.layers))
 
@@ -104,7 +140,7 @@ def test_a_model_comes_back_from_its_file_unchanged(tmp_path):
     [
         ({}, r"there must be a row"),
         ({"blocks": (0.1,), "networks": (0.1, 0.2)}, r"each row needs one value a draw"),
-        ({"blocks": (0.1, -0.1)}, r"blocks is negative"),
+        ({"blocks": (0.1, -0.3)}, r"blocks is negative"),
         ({"blocks": (0.0, 0.0)}, r"no feature costs any time"),
     ],
 )

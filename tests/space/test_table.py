@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa.space import (
+    COSTS,
     Encoding,
     SearchSpace,
     Stage,
@@ -63,3 +64,25 @@ def test_an_empty_matrix_has_no_costs():
     encoding = ENCODINGS[1]
 
     assert cost_table(encoding, macs)(encoding.sample(0, np.random.default_rng(0))).shape == (0,)
+
+
+def test_a_stage_of_too_many_settings_to_write_down_is_summed_slot_by_slot():
+    deep = SearchSpace(resolutions=(128,), depths=(2, 8), stages=(Stage(width=24),))
+    encoding = Encoding(deep)
+    genotypes = encoding.sample(20, np.random.default_rng(0))
+
+    costs = [macs(network(deep, arch)) for arch in encoding.decode(genotypes)]
+
+    np.testing.assert_array_equal(cost_table(encoding, macs)(genotypes), costs)
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_every_named_cost_tabulates(name):
+    encoding, cost = ENCODINGS[1], COSTS[name]
+    layers = network(UNEVEN, UNEVEN.smallest()).layers
+    combine = sum if cost.reduce == "sum" else max
+
+    table = cost.table(encoding)
+
+    expected = combine(cost.layer_cost(layer) for layer in layers)
+    assert table(encoding.encode([UNEVEN.smallest()]))[0] == expected

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from catalogue.entries import ENTRIES, Entry
-from catalogue.fits import fit, fit_networks, read_networks, source_of
-from ofa.latency import LatencyModel
+from catalogue.fits import fit, fit_many, fit_networks, read_networks, source_of
+from ofa.latency import LatencyModel, Point
 from ofa.latency.adapt import adapt
 from ofa.latency.posterior import Measured
+from ofa.predictor.metrics import kendall_tau
 
 FEW = 10
 PHONES = ("pixel1", "pixel2", "note8", "s7edge", "lg-g8")
@@ -97,15 +97,17 @@ def _kept(
     kept: Path | None,
     without: tuple[str, ...] = (),
 ) -> Bar:
-    """A model of the catalogue on networks kept aside; on those held out from it if there are none."""
+    """A model of the catalogue on networks kept aside, or else on those held out from it."""
     networks = read_networks(entry, data, kept) if kept else []
+    if not networks and entry.how == "many networks":
+        given = read_networks(entry, data)
+        seen, networks = given[: 2 * len(given) // 3], given[2 * len(given) // 3 :]
+        model = fit_many(seen, source_of(entry, len(seen)))
+        return _foretold(f"{what} (last third from the rest)", bar, model, networks)
     if not networks:
         evidence = models[entry.id].evidence
         points = [point for point in evidence.points if not point.name.startswith(without or "\0")]
-        measured = np.array([point.measured_ms for point in points])
-        foretold = np.array([point.foretold_ms for point in points])
-        half_width = np.full(len(points), models[entry.id].noise)
-        return _bar(f"{what} ({evidence.method})", bar, foretold, measured, half_width)
+        return _pointed(f"{what} ({evidence.method})", bar, points)
     chosen = [one for one in networks if not one.name.startswith(without or "\0")]
     return _foretold(what, bar, models[entry.id], chosen)
 
@@ -118,10 +120,7 @@ def _left_out(
     if kept:
         networks += read_networks(entry, data, kept)
     model = fit_networks(entry, networks, data, note10)
-    points = model.evidence.points
-    measured = np.array([point.measured_ms for point in points])
-    foretold = np.array([point.foretold_ms for point in points])
-    return _bar(what, bar, foretold, measured, np.full(len(points), model.noise))
+    return _pointed(what, bar, model.evidence.points)
 
 
 def _few(
@@ -146,6 +145,13 @@ def _foretold(what: str, bar: str, model: LatencyModel, networks: Sequence[Measu
     return _bar(what, bar, foretold, np.array([one.latency_ms for one in networks]), half_widths)
 
 
+def _pointed(what: str, bar: str, points: Sequence[Point]) -> Bar:
+    foretold = np.array([point.foretold_ms for point in points])
+    half_widths = np.array([np.log(point.high_ms / point.foretold_ms) for point in points])
+    measured = np.array([point.measured_ms for point in points])
+    return _bar(what, bar, foretold, measured, half_widths)
+
+
 def _bar(
     what: str, bar: str, foretold: np.ndarray, measured: np.ndarray, half_widths: np.ndarray
 ) -> Bar:
@@ -154,7 +160,7 @@ def _bar(
         bar=bar,
         errors=100 * np.abs(foretold / measured - 1),
         inside=np.abs(np.log(foretold / measured)) <= half_widths,
-        tau=float(stats.kendalltau(foretold, measured).statistic),
+        tau=float(kendall_tau(foretold, measured)),
     )
 
 

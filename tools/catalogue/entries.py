@@ -16,6 +16,7 @@ REPOSITORIES: dict[str, tuple[str, str, str]] = {
 }
 """Commit, licence and path of each repository measured networks come from."""
 
+Precision = Literal["fp32", "fp16", "int8"]
 How = Literal["layers", "layers and networks", "networks", "many networks"]
 
 
@@ -46,7 +47,7 @@ class Entry:
     base: str | None = "note10"
     how: How = "networks"
     aliases: tuple[str, ...] = ()
-    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    precision: Precision = "fp32"
     threads: int | None = None
     batch: int = 1
     note: str = ""
@@ -57,7 +58,7 @@ def _phone(
     name: str,
     soc: str,
     rows: str,
-    precision: Literal["fp32", "fp16", "int8"],
+    precision: Precision,
     *,
     threads: int | None = 1,
     aliases: tuple[str, ...] = (),
@@ -95,7 +96,7 @@ def _server_gpu(id: str, name: str, soc: str, column: str, *, batch: int) -> Ent
         id=f"{id}{suffix}", name=name, soc=soc, unit="gpu", runtime=("pytorch", None),
         repository=HELP, rows=(f"{column}_{batch}", ""), base=None, how="many networks",
         batch=batch,
-        note="" if batch == 64 else "One image leaves the GPU waiting for launches: ranks are weak.",
+        note="" if batch == 64 else "One image leaves the GPU waiting for launches.",
     )  # fmt: skip
 
 
@@ -105,6 +106,7 @@ def _board(
     """A board of ncnn's benchmark table."""
     return Entry(
         id=id, name=name, soc=soc, unit=unit, runtime=("ncnn", None), repository=NCNN, rows=rows,
+        base="pixel4-gpu" if unit == "gpu" else "note10",
         threads=threads if unit == "cpu" else None,
         note="Five networks of five families: the error is that of an arbitrary board.",
     )  # fmt: skip
@@ -117,6 +119,7 @@ _GPUS = (
     ("titan-xp", "NVIDIA Titan Xp", "Pascal GP102", "titan_xp"),
 )
 _WIDEST = "A big and a medium core: the widest set of cores that was measured."
+_CPU_PRECISIONS: tuple[tuple[str, Precision], ...] = (("", "fp32"), ("-int8", "int8"))
 _ORIN = "NVIDIA Jetson AGX Orin (Cortex-A78AE 2.2 GHz x 12 + Ampere@1.3 GHz Tensor Cores 64)"
 
 ENTRIES: tuple[Entry, ...] = (
@@ -139,13 +142,13 @@ ENTRIES: tuple[Entry, ...] = (
     _published("lg-g8", "LG G8", "Snapdragon 855", "LG-G8"),
     *(
         _phone(f"pixel4-cpu{suffix}", "Google Pixel 4", "Snapdragon 855, big core",
-               "pixel4_cpu_1large", precision, aliases=aliases)
-        for suffix, precision, aliases in (("", "fp32", ("pixel4",)), ("-int8", "int8", ()))
+               "pixel4_cpu_1large", precision, aliases=() if suffix else ("pixel4",))
+        for suffix, precision in _CPU_PRECISIONS
     ),
     *(
         _phone(f"pixel4-cpu-all{suffix}", "Google Pixel 4", "Snapdragon 855, big + medium core",
                "pixel4_cpu_1large1med", precision, threads=2, note=_WIDEST)
-        for suffix, precision in (("", "fp32"), ("-int8", "int8"))
+        for suffix, precision in _CPU_PRECISIONS
     ),
     _phone("pixel4-gpu", "Google Pixel 4", "Adreno 640", "pixel4_gpu", "fp16"),
     *(
@@ -174,12 +177,12 @@ ENTRIES: tuple[Entry, ...] = (
     *(_server_gpu(*gpu, batch=batch) for gpu in _GPUS for batch in (64, 1)),
     Entry(
         id="1080ti", name="NVIDIA GeForce GTX 1080 Ti", soc="Pascal GP102", unit="gpu",
-        runtime=("not published", None), repository=HAN_CAI, rows=("1080ti", "gpu"),
+        runtime=("unpublished", None), repository=HAN_CAI, rows=("1080ti", "gpu"),
         base="titan-xp", batch=64,
     ),
     Entry(
         id="jetson-tx2", name="NVIDIA Jetson TX2", soc="Pascal GPU", unit="gpu",
-        runtime=("not published", None), repository=HAN_CAI, rows=("tx2", "gpu"), base="titan-xp",
+        runtime=("unpublished", None), repository=HAN_CAI, rows=("tx2", "gpu"), base="titan-xp",
         batch=16,
     ),
     Entry(

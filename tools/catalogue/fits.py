@@ -32,7 +32,6 @@ from ofa.latency.model import spread
 from ofa.latency.posterior import (
     Design,
     Measured,
-    Prior,
     design,
     fit_both,
     plain_prior,
@@ -64,7 +63,7 @@ def fit(entry: Entry, data: Path, models: Mapping[str, LatencyModel]) -> Latency
         case "layers":
             return _from_layers(entry, data, networks, source_of(entry, len(networks)))
         case "many networks":
-            return _from_many(networks, source_of(entry, len(networks)))
+            return fit_many(networks, source_of(entry, len(networks)))
     assert entry.base is not None
     return fit_networks(entry, networks, data, models[entry.base])
 
@@ -80,6 +79,30 @@ def fit_networks(
         return replace(model, sources=(TABLES[entry.id], source, TABLES["note10"]))
     label = "calibrated" if len(networks) >= MIN_FOR_CALIBRATED else "transferred"
     return adapt(base, networks, source=source, label=label)
+
+
+def fit_many(networks: Sequence[Measured], source: Source) -> LatencyModel:
+    """A model of whole networks alone, of which there are enough for every coefficient."""
+    reach = reach_of(layer for one in networks for layer in one.layers)
+    data = design(networks, reach)
+
+    def foretell(seen: Design, unseen: Design) -> np.ndarray:
+        _, residual = fit_both(seen, plain_prior(seen), reach=reach, ridge=NETWORK_RIDGE)
+        draws = posterior(seen, plain_prior(seen), residual=residual, num_draws=NUM_DRAWS)
+        return unseen.work(residual) @ draws.T
+
+    judged = judge(foretell, data, names=[one.name for one in networks], num_folds=5)
+    _, residual = fit_both(data, plain_prior(data), reach=reach, ridge=NETWORK_RIDGE)
+    draws = posterior(data, plain_prior(data), residual=residual, num_draws=NUM_DRAWS)
+    return LatencyModel(
+        label="calibrated",
+        fitted_ms=_range(data),
+        noise=round(judged.noise, 4),
+        evidence=judged.evidence,
+        sources=(source,),
+        draws=named(draws),
+        residual=residual,
+    )
 
 
 def read_networks(entry: Entry, data: Path, kept: Path | None = None) -> list[Measured]:
@@ -161,30 +184,6 @@ def _from_layers(
             method="networks foretold from layers",
         ),
         sources=(TABLES[entry.id], source),
-        draws=named(draws),
-        residual=residual,
-    )
-
-
-def _from_many(networks: Sequence[Measured], source: Source) -> LatencyModel:
-    """A model of whole networks alone, of which there are enough for every coefficient."""
-    reach = reach_of(layer for one in networks for layer in one.layers)
-    data = design(networks, reach)
-
-    def foretell(seen: Design, unseen: Design) -> np.ndarray:
-        _, residual = fit_both(seen, plain_prior(seen), reach=reach, ridge=NETWORK_RIDGE)
-        draws = posterior(seen, plain_prior(seen), residual=residual, num_draws=NUM_DRAWS)
-        return unseen.work(residual) @ draws.T
-
-    judged = judge(foretell, data, names=[one.name for one in networks], num_folds=5)
-    _, residual = fit_both(data, plain_prior(data), reach=reach, ridge=NETWORK_RIDGE)
-    draws = posterior(data, plain_prior(data), residual=residual, num_draws=NUM_DRAWS)
-    return LatencyModel(
-        label="calibrated",
-        fitted_ms=_range(data),
-        noise=round(judged.noise, 4),
-        evidence=judged.evidence,
-        sources=(source,),
         draws=named(draws),
         residual=residual,
     )

@@ -1,0 +1,190 @@
+"""``ofa devices``: list them, show one, adapt one to measured networks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ofa import pipeline
+from ofa.cli import screen
+from ofa.cli.command import Command
+from ofa.errors import UnknownDevice
+from ofa.latency import Device, LatencyModel, load_model
+
+_PLOT_WIDTH, _PLOT_HEIGHT = 56, 16
+_DETAILS = """\
+  ofa devices                 list every device, how its latency is known, and with what error
+  ofa devices show pixel      networks foretold against measured, and what the model rests on
+  ofa devices adapt pixel --measured networks.json --checkpoint NAME --out my-phone
+                              the model of a device of yours from 4 to 20 measured subnets:
+                              {"networks": [{"arch": {...}, "latency_ms": 4.2}, ...]}, archs as in
+                              a front or a bundle's arch.json; pixel is the device it resembles"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedDevice:
+    """What ``ofa devices`` tells of a device.
+
+    Attributes:
+        names: Every name it answers to, its id first.
+        latency: How the latency of a subnet is known.
+        error: How far to trust it.
+    """
+
+    id: str
+    names: tuple[str, ...]
+    hardware: str
+    runtime: str
+    latency: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownDevice:
+    """What ``ofa devices show`` tells of a device; ``model`` is ``None`` if it is measured here."""
+
+    device: ListedDevice
+    model: LatencyModel | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptedDevice:
+    """What ``ofa devices adapt`` made."""
+
+    folder: Path
+    model: LatencyModel
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=["list", "show", "adapt"], default="list", help="what to do"
+    )
+    parser.add_argument("device", nargs="?", metavar="NAME", help="device id or alias")
+    parser.add_argument("--measured", type=Path, metavar="FILE", help="measured subnets, JSON")
+    parser.add_argument("--checkpoint", default="fashion_mnist", help="whose subnets they are")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the new device")
+
+
+def _run(
+    options: Namespace, track: pipeline.Track
+) -> tuple[ListedDevice, ...] | ShownDevice | AdaptedDevice:
+    if options.action == "list":
+        return tuple(_listed(device) for device in pipeline.devices())
+    if options.device is None:
+        raise UnknownDevice(f"name a device: ofa devices {options.action} NAME; see ofa devices")
+    device = pipeline.find_device(options.device)
+    if options.action == "show":
+        model = load_model(device.model_path) if device.model_path.exists() else None
+        return ShownDevice(device=_listed(device), model=model)
+    if options.measured is None or options.out is None:
+        raise UnknownDevice("ofa devices adapt needs --measured FILE and --out FOLDER")
+    model = pipeline.adapt_device(
+        device=options.device,
+        measured=options.measured,
+        checkpoint=options.checkpoint,
+        out=options.out,
+    )
+    return AdaptedDevice(folder=options.out, model=model)
+
+
+def _listed(device: Device) -> ListedDevice:
+    description = device.description
+    if device.model_path.exists():
+        model = load_model(device.model_path)
+        evidence = model.evidence
+        latency = model.label
+        error = f"{evidence.mape_percent:.1f} % of {evidence.num_networks}"
+    else:
+        latency, error = "measured here", "ofa profile"
+    batch = f" x{description.batch}" if description.batch > 1 else ""
+    return ListedDevice(
+        id=device.id,
+        names=device.names,
+        hardware=f"{description.hardware.name}, {description.hardware.unit}",
+        runtime=f"{description.runtime.name}, {description.precision}{batch}",
+        latency=latency,
+        error=error,
+    )
+
+
+def _show(result: tuple[ListedDevice, ...] | ShownDevice | AdaptedDevice) -> None:
+    """Print devices, one device, or what was made."""
+    match result:
+        case ShownDevice():
+            _show_device(result)
+        case AdaptedDevice():
+            print(f"written to {result.folder}: {_sureness(result.model)}")
+        case _:
+            _show_devices(result)
+
+
+def _show_devices(devices: tuple[ListedDevice, ...]) -> None:
+    table = screen.table("devices", "id (alias)", "runtime", "latency", "mean error")
+    order = sorted(devices, key=lambda device: (device.hardware.rpartition(", ")[2], device.id))
+    unit = None
+    for device in order:
+        if unit != (unit := device.hardware.rpartition(", ")[2]):
+            table.add_section()
+        aliases = f" ({', '.join(device.names[1:])})" if device.names[1:] else ""
+        table.add_row(device.id + aliases, device.runtime, device.latency, device.error)
+    screen.show(table)
+
+
+def _show_device(shown: ShownDevice) -> None:
+    listed, model = shown.device, shown.model
+    print(f"{listed.id}: {listed.hardware}, {listed.runtime}")
+    if model is None:
+        print("measured here: ofa profile --device " + listed.id)
+        return
+    print(f"{model.label}, {model.fitted_ms[0]:.4g} to {model.fitted_ms[1]:.4g} ms")
+    print(_sureness(model))
+    for source in model.sources:
+        print(f"  {source.repository} @ {source.commit}, {source.path}: {source.rows} rows")
+    if model.evidence.points:
+        print("\n" + _plot(model))
+
+
+def _sureness(model: LatencyModel) -> str:
+    evidence = model.evidence
+    return (
+        f"{evidence.mape_percent:.1f} % mean error, {evidence.max_percent:.1f} % largest, "
+        f"of {evidence.num_networks} networks ({evidence.method}); "
+        f"the 90 % interval holds {evidence.coverage_percent:.0f} %"
+    )
+
+
+def _plot(model: LatencyModel) -> str:
+    """Foretold over measured latency on two logarithmic axes; the diagonal is the truth."""
+    import math
+
+    points = model.evidence.points
+    values = [value for point in points for value in (point.measured_ms, point.foretold_ms)]
+    low, high = math.log(min(values) * 0.95), math.log(max(values) * 1.05)
+    rows = [[" "] * _PLOT_WIDTH for _ in range(_PLOT_HEIGHT)]
+
+    def cell(value_ms: float, size: int) -> int:
+        return min(size - 1, int((math.log(value_ms) - low) / (high - low) * size))
+
+    for column in range(_PLOT_WIDTH):
+        rows[column * _PLOT_HEIGHT // _PLOT_WIDTH][column] = "·"
+    for point in points:
+        row = cell(point.foretold_ms, _PLOT_HEIGHT)
+        rows[row][cell(point.measured_ms, _PLOT_WIDTH)] = "o"
+    top, bottom = f"{math.exp(high):.3g}", f"{math.exp(low):.3g}"
+    edge = {_PLOT_HEIGHT - 1: top, 0: bottom}
+    lines = [f"{edge.get(row, ''):>8} │{''.join(rows[row])}" for row in reversed(range(len(rows)))]
+    axis = f"{'':8} └{'─' * _PLOT_WIDTH}"
+    legend = f"{'':9} {bottom:<{_PLOT_WIDTH - 20}}{'measured, ms':>12}{top:>8}"
+    return "\n".join(
+        ["foretold, ms (each network by a fit that had not seen it)", *lines, axis, legend]
+    )
+
+
+DEVICES = Command(
+    help="list the devices, how each is known, and with what error; show or adapt one",
+    example="ofa devices show pixel",
+    add_flags=_add_flags,
+    run=_run,
+    show=_show,
+    details=_DETAILS,
+)

@@ -1,0 +1,176 @@
+"""A known device is adapted to a new one from few networks, in milliseconds and no other unit."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ofa import pipeline
+from ofa.errors import BadArtifact, IllegalArch
+from ofa.latency import Source, load_device, load_model
+from ofa.latency.adapt import adapt, check_units, read_measured
+from ofa.latency.judge import judge, noise_of
+from ofa.latency.posterior import Measured, design
+from ofa.latency.residual import reach_of
+from ofa.opened import find_checkpoint, open_supernet
+from ofa.space import Encoding, SearchSpace, network
+
+SHIPPED = Path(__file__).parent.parent.parent / "devices"
+BASE = load_model(load_device(SHIPPED, "note10").model_path)
+SPACE = SearchSpace()
+ARCHS = Encoding(SPACE).decode(Encoding(SPACE).sample(30, np.random.default_rng(3)))
+SOURCE = Source(repository="a desk", commit=None, path="", licence="own measurement", rows=8)
+
+
+def networks(archs, *, factor: float = 2.5, offset_ms: float = 3.0, noise: float = 0.01):
+    """Networks as a device of another speed and a slow start would run them."""
+    rng = np.random.default_rng(0)
+    return [
+        Measured(
+            name=arch.id,
+            layers=(layers := network(SPACE, arch).layers),
+            latency_ms=(factor * BASE.estimate(layers).latency_ms + offset_ms)
+            * rng.lognormal(0, noise),
+        )
+        for arch in archs
+    ]
+
+
+def test_eight_networks_carry_a_device_over_to_another():
+    model = adapt(BASE, networks(ARCHS[:8]), source=SOURCE)
+
+    errors = [
+        abs(model.estimate(one.layers).latency_ms / one.latency_ms - 1)
+        for one in networks(ARCHS[8:], noise=0)
+    ]
+    assert np.mean(errors) < 0.03
+    assert model.label == "transferred"
+    assert model.sources[0].repository == "a desk"
+    assert model.evidence.num_networks == len(model.evidence.points) == 8
+
+
+def test_intervals_hold_about_nine_in_ten_networks_not_seen():
+    model = adapt(BASE, networks(ARCHS[:15], noise=0.04), source=SOURCE)
+    encoding = Encoding(SPACE)
+    unseen = networks(encoding.decode(encoding.sample(100, np.random.default_rng(9))), noise=0.04)
+
+    estimates = [model.estimate(one.layers) for one in unseen]
+
+    inside = [e.low_ms <= one.latency_ms <= e.high_ms for e, one in zip(estimates, unseen)]
+    assert 0.8 <= np.mean(inside) <= 1.0
+
+
+def test_two_networks_are_too_few():
+    with pytest.raises(BadArtifact, match=r"2 networks are too few to adapt to; measure 3"):
+        adapt(BASE, networks(ARCHS[:2]), source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [(1e-3, r"are they seconds\? multiply them by 1000"),
+     (1e6, r"are they microseconds\? divide them by 1000")],
+)  # fmt: skip
+def test_latencies_in_another_unit_are_caught(factor, message):
+    table = networks(ARCHS[:5], factor=factor, offset_ms=0)
+
+    with pytest.raises(BadArtifact, match=message):
+        check_units(table, unit="cpu", batch=1, where="networks.csv")
+
+
+def test_latencies_in_milliseconds_pass():
+    check_units(networks(ARCHS[:5]), unit="cpu", batch=1, where="networks.csv")
+
+
+def test_noise_holds_nine_in_ten_errors_beside_the_spread():
+    rng = np.random.default_rng(0)
+    logs, spreads = 0.05 * rng.standard_normal(200), np.full(200, 0.02)
+
+    noise = noise_of(logs, spreads)
+
+    assert np.mean(np.abs(logs) <= np.hypot(noise, spreads)) == pytest.approx(0.9, abs=0.02)
+
+
+def test_few_errors_give_a_wider_interval_than_many_of_their_size():
+    assert noise_of(np.array([0.02, -0.02, 0.02, -0.02]), np.zeros(4)) > 0.02
+
+
+def test_a_network_is_never_shown_to_the_fit_that_foretells_it():
+    data = design(networks(ARCHS[:6]), reach_of(()))
+    hidden = []
+
+    def foretell(seen, unseen):
+        hidden.append(set(unseen.latency_ms) & set(seen.latency_ms))
+        return np.tile(unseen.latency_ms[:, None], (1, 2))
+
+    judged = judge(foretell, data, names=list("abcdef"))
+
+    assert hidden == [set()] * 6
+    assert judged.evidence.mape_percent == 0
+    assert [point.name for point in judged.evidence.points] != []
+
+
+def measured_file(path: Path, *, factor: float = 1.0, **changes) -> Path:
+    space = open_supernet(find_checkpoint("fashion_mnist"))[1].space
+    archs = Encoding(space).decode(Encoding(space).sample(5, np.random.default_rng(1)))
+    rows = [
+        {
+            "arch": asdict(arch) | changes,
+            "latency_ms": factor * BASE.estimate(network(space, arch).layers).latency_ms,
+        }
+        for arch in archs
+    ]
+    path.write_text(json.dumps({"networks": rows}))
+    return path
+
+
+def test_a_maker_adapts_a_device_from_a_file_and_searches_for_it(tmp_path):
+    path = measured_file(tmp_path / "networks.json", factor=2.0)
+    out = tmp_path / "my-phone"
+
+    model = pipeline.adapt_device(
+        device="note10", measured=path, checkpoint="fashion_mnist", out=out
+    )
+
+    assert pipeline.profile(device=str(out), checkpoint="fashion_mnist") == model
+    assert model.evidence.mape_percent < 5
+
+
+def test_a_file_in_seconds_is_refused(tmp_path):
+    path = measured_file(tmp_path / "networks.json", factor=1e-3)
+
+    with pytest.raises(BadArtifact, match=r"networks.json: .* are they seconds"):
+        pipeline.adapt_device(
+            device="note10", measured=path, checkpoint="fashion_mnist", out=tmp_path / "x"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", r"JSON object"),
+        ('{"networks": [{"latency_ms": 1}]}', r"networks.0.arch"),
+        ('{"nets": []}', r"nets"),
+    ],
+)
+def test_a_malformed_file_is_refused_by_field(tmp_path, text, message):
+    path = tmp_path / "networks.json"
+    path.write_text(text)
+
+    with pytest.raises(BadArtifact, match=message):
+        read_measured(path, SPACE)
+
+
+def test_a_network_of_another_space_is_refused(tmp_path):
+    path = measured_file(tmp_path / "networks.json", resolution=9)
+
+    with pytest.raises(IllegalArch):
+        read_measured(path, open_supernet(find_checkpoint("fashion_mnist"))[1].space)
+
+
+def test_a_latency_of_nothing_is_refused(tmp_path):
+    path = measured_file(tmp_path / "networks.json", factor=0.0)
+
+    with pytest.raises(BadArtifact, match=r"network 1: latency_ms is 0.0"):
+        read_measured(path, open_supernet(find_checkpoint("fashion_mnist"))[1].space)
