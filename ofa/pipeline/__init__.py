@@ -20,6 +20,7 @@ from ofa.pipeline.bundle import deploy
 from ofa.pipeline.device import devices, profile
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
+from ofa.pipeline.own_images import pack_images
 from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
@@ -31,6 +32,7 @@ __all__ = [
     "devices",
     "extract",
     "fit_predictor",
+    "pack_images",
     "profile",
     "sample",
     "search",
