@@ -45,6 +45,11 @@ class Candidate:
     estimated_ms: float
     search_top1: float | None
 
+    @property
+    def top1(self) -> float:
+        """Measured where there were images, else predicted; percent."""
+        return self.predicted_top1 if self.search_top1 is None else self.search_top1
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOutcome:

@@ -74,7 +74,7 @@ def search(
         )
         for point in track(_points(encoding, front, rows), "measuring candidates")
     ]
-    candidates.sort(key=lambda one: (-(one.search_top1 or one.predicted_top1), one.estimated_ms))
+    candidates.sort(key=lambda one: (-one.top1, one.estimated_ms))
     outcome = SearchOutcome(
         device=target.device,
         budget_ms=asked_ms,

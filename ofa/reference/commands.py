@@ -29,6 +29,8 @@ from ofa.space import (
 
 _ALL_FAMILIES = {**FAMILIES, **RESNET_FAMILIES}
 
+_PREDICTOR_ORIGIN = "import_predictor.json"  # beside the supernet's, in one folder
+
 MEAN = (0.485, 0.456, 0.406)
 """Mean pixel of ImageNet, with which the reference project trained."""
 STD = (0.229, 0.224, 0.225)
@@ -145,7 +147,7 @@ def import_predictor(
     layout, layers = layers_of(tensors, where=str(file))
     if isinstance(space, ResNetSpace):
         write_resnet_predictor(out / checkpoint.PREDICTOR, layers)
-        _write_origin(out, {"family": family}, {"predictor": file})
+        _write_origin(out, {"family": family}, {"predictor": file}, name=_PREDICTOR_ORIGIN)
         return out / checkpoint.PREDICTOR
     form = Form(
         layout=layout,
@@ -161,7 +163,7 @@ def import_predictor(
     encoding = Encoding(replace(space, resolutions=tuple(sorted(form.resolutions))))
     predictor = ReferencePredictor(encoding=encoding, form=form, layers=layers)
     write_predictor(out / checkpoint.PREDICTOR, predictor)
-    _write_origin(out, {"family": family}, {"predictor": file})
+    _write_origin(out, {"family": family}, {"predictor": file}, name=_PREDICTOR_ORIGIN)
     return out / checkpoint.PREDICTOR
 
 
@@ -300,5 +302,7 @@ def _classes(space: AnySpace) -> tuple[str, ...]:
     return tuple(str(index) for index in range(space.num_classes))
 
 
-def _write_origin(out: Path, body: Mapping[str, Any], inputs: Mapping[str, Path]) -> None:
-    artifacts.write_json(out / "import.json", body, schema="ofa.import", inputs=inputs)
+def _write_origin(
+    out: Path, body: Mapping[str, Any], inputs: Mapping[str, Path], *, name: str = "import.json"
+) -> None:
+    artifacts.write_json(out / name, body, schema="ofa.import", inputs=inputs)
