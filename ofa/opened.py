@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import BadArtifact
+from ofa.reference import is_imported_predictor, read_imported_predictor
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
 from ofa.space import AnyArch, AnyEncoding, network
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ofa.evaluate import Evaluator, Judges
     from ofa.predictor import AccuracyPredictor, FitReport
+    from ofa.reference import ReferencePredictor, ResNetPredictor
     from ofa.subnet import Subnet
 
 _ACTIVATION_BYTES = 2 * 2**30
@@ -125,11 +127,19 @@ def measure_search_top1(
         yield from pool.imap(partial(_search_top1, folder), archs)
 
 
-def predictor(folder: Path, encoding: AnyEncoding) -> "AccuracyPredictor":
-    """The accuracy predictor of a checkpoint.
+def has_images(folder: Path) -> bool:
+    """Whether a checkpoint has images to measure its subnets on."""
+    return (folder / files.IMAGES).is_dir() or open_supernet(folder)[1].data is not None
+
+
+def predictor(
+    folder: Path, encoding: AnyEncoding
+) -> "AccuracyPredictor | ReferencePredictor | ResNetPredictor":
+    """The accuracy predictor of a checkpoint, fitted here or imported.
 
     Raises:
         BadArtifact: If there is none yet, or it was fitted to other weights.
+        IllegalSpace: If an imported one was not trained on the whole space.
     """
     from ofa.predictor import AccuracyPredictor
 
@@ -138,15 +148,23 @@ def predictor(folder: Path, encoding: AnyEncoding) -> "AccuracyPredictor":
         raise BadArtifact(
             f"{path}: there is no predictor yet; run ofa sample and ofa fit-predictor on {folder}"
         )
+    tensors, notes = artifacts.read_tensors(path)
+    if is_imported_predictor(notes):
+        return read_imported_predictor(path, encoding)
     body = artifacts.read_json(report, schema="ofa.predictor")
     artifacts.check_input(body, "supernet", folder / files.SUPERNET, where=report)
-    return AccuracyPredictor.from_state(encoding, *artifacts.read_tensors(path))
+    return AccuracyPredictor.from_state(encoding, tensors, notes)
 
 
-def read_fit(folder: Path) -> "FitReport":
-    """How well the predictor of a checkpoint does on subnets it was not fitted to."""
+def read_fit(folder: Path) -> "FitReport | None":
+    """How well the predictor of a checkpoint does on subnets it was not fitted to.
+
+    ``None`` for an imported one, which nobody measured here.
+    """
     from ofa.predictor import FitReport
 
+    if is_imported_predictor(artifacts.read_tensors(folder / files.PREDICTOR)[1]):
+        return None
     path = folder / files.PREDICTOR_REPORT
     body = artifacts.read_json(path, schema="ofa.predictor")
     return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")

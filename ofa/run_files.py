@@ -37,13 +37,18 @@ class Candidate:
     """One arch whose accuracy was measured before the choice.
 
     Attributes:
-        search_top1: Measured on the search split, percent.
+        search_top1: Measured on the search split, percent; ``None`` where there were no images.
     """
 
     arch: AnyArch
     predicted_top1: float
     estimated_ms: float
-    search_top1: float
+    search_top1: float | None
+
+    @property
+    def top1(self) -> float:
+        """Measured where there were images, else predicted; percent."""
+        return self.predicted_top1 if self.search_top1 is None else self.search_top1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,8 @@ class SearchOutcome:
         exhaustive: Whether these were all archs of the space.
         front: The whole front, fastest first.
         random_front: The front of as many random archs.
-        candidates: Archs measured, best first; the first is the choice.
+        candidates: Archs measured, or predicted where there were no images, best first; the first
+            is the choice.
         seed: Seed of the search.
     """
 
@@ -82,7 +88,7 @@ class SearchOutcome:
 
     @property
     def chosen(self) -> Candidate:
-        """The candidate of best measured accuracy."""
+        """The best candidate."""
         return self.candidates[0]
 
 

@@ -1,13 +1,16 @@
 """A bottleneck supernet walks the whole journey, as an inverted-residual one does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from ofa import pipeline
-from ofa.checkpoint import read_supernet
+from ofa.checkpoint import read_accuracy, read_supernet, write_supernet
 from ofa.cli import main
 from ofa.deploy import load_bundle
+from ofa.errors import BadData
 from ofa.recipe import Augment, Data, Phase, Recipe, Train
 from ofa.run_files import read_front
 from ofa.space import ResNetArch, ResNetSpace, ResNetStage
@@ -82,6 +85,30 @@ def test_it_is_searched_extracted_and_deployed(run, images):
     report = (folder / "report.html").read_text()
     assert "narrows its channels, filters them together" in report
     assert "largest of 3×3" in report
+
+
+def test_imported_weights_are_measured_on_images_of_the_users_own(run, images, tmp_path, capsys):
+    tensors, notes = read_supernet(run / "supernet.safetensors")
+    imported = replace(notes, data=None, classes=("0", "1"))
+    write_supernet(tmp_path / "supernet.safetensors", tensors, imported)
+    sample = ["sample", "--checkpoint", str(tmp_path), "--num", "4", "--quiet"]
+    assert main(sample) == 1
+    assert "import them again with --images FOLDER" in capsys.readouterr().err
+
+    pipeline.pack_images(images, checkpoint=str(tmp_path), num_search=60, num_calibration=64)
+
+    assert main(sample) == 0
+    assert read_supernet(tmp_path / "supernet.safetensors")[1].classes == ("columns", "rows")
+    known = {one.arch: one.top1 for one in _accuracy(run)}
+    measured = {one.arch: one.top1 for one in _accuracy(tmp_path)}
+    assert len(measured) == 4
+    assert measured.items() <= known.items()
+    with pytest.raises(BadData, match=r"train: holds 0 images; give 4 or more"):
+        pipeline.pack_images(tmp_path, checkpoint=str(tmp_path))
+
+
+def _accuracy(folder):
+    return read_accuracy(folder / "accuracy.jsonl", supernet=folder / "supernet.safetensors")
 
 
 def test_a_checkpoint_names_its_space_and_layers(run, capsys):

@@ -23,6 +23,21 @@ def _add_import_flags(parser: ArgumentParser) -> None:
         help="what it holds",
     )
     parser.add_argument("--family", default=None, help="its space: ofa inspect FAMILY shows each")
+    parser.add_argument(
+        "--resolutions",
+        type=int,
+        nargs="+",
+        default=None,
+        metavar="PX",
+        help="input sizes to keep in a supernet's space; those a predictor was trained on",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="your images, train/<class>/* and test/<class>/*, packed beside a supernet",
+    )
     flags.add_out(parser, "runs/imported")
 
 
@@ -39,9 +54,17 @@ def _import(options: Namespace, track: pipeline.Track) -> Path:
         return commands.import_subnet(source, out=out)
     if options.family is None:
         raise OfaError(f"a {options.kind} needs --family, e.g. --family ofa_mbv3_w1.2")
+    resolutions = tuple(options.resolutions) if options.resolutions else None
     if options.kind == "predictor":
-        return commands.import_predictor(source, family=options.family, out=out)
-    return commands.import_checkpoint(source, family=options.family, out=out)
+        return commands.import_predictor(
+            source, family=options.family, out=out, resolutions=resolutions
+        )
+    path = commands.import_checkpoint(
+        source, family=options.family, out=out, resolutions=resolutions
+    )
+    if options.images:
+        pipeline.pack_images(options.images, checkpoint=str(out))
+    return path
 
 
 def _sized(sources: list[str]) -> dict[int, Path]:

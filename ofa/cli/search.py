@@ -7,6 +7,7 @@ from jsonargparse import ArgumentParser, Namespace
 from ofa import pipeline
 from ofa.cli import flags
 from ofa.cli.command import Command
+from ofa.run_files import read_front
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -32,7 +33,10 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
 
 
 def _show(paths: list[Path]) -> None:
-    print(*paths, sep="\n")
+    for path in paths:
+        print(path)
+        if read_front(path).chosen.search_top1 is None:
+            print("chosen by prediction: the checkpoint has no images to measure subnets on")
 
 
 SEARCH = Command(

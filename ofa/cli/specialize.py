@@ -68,6 +68,8 @@ def _show(results: list[Specialized]) -> None:
 
 def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
     top1, cost, parity = manifest.top1, manifest.cost, manifest.parity
+    known = top1.predicted_rmse is not None
+    predicted = f"predicted, ± {top1.predicted_rmse:.2f}" if known else "predicted, error unknown"
     rows = [
         ("budget", f"{manifest.budget_ms:.3f} ms", manifest.budget_origin),
         _latency_row("latency", manifest.estimated, "estimated"),
@@ -78,7 +80,7 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
         rows.append(_latency_row("  on this machine", manifest.measured_at_build, "measured"))
     return [
         *rows,
-        ("top-1", f"{top1.predicted:.2f} %", f"predicted, ± {top1.predicted_rmse:.2f}"),
+        ("top-1", f"{top1.predicted:.2f} %", predicted),
         ("", f"{top1.search:.2f} %", f"measured, {top1.num_search_images:,} search images"),
         ("", f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images"),
         ("arch", f"{cost.macs / 1e6:.2f} M MACs", manifest.arch.describe()),

@@ -8,11 +8,13 @@ from ofa import pipeline
 from ofa.cli import flags
 from ofa.cli.command import Command
 from ofa.recipe import Recipe
+from ofa.space import SearchSpace
 
 
 def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--recipe", action="config", help="YAML file, e.g. recipes/tiny.yaml")
-    parser.add_class_arguments(Recipe)
+    parser.add_class_arguments(Recipe, skip={"space"})
+    parser.add_class_arguments(SearchSpace, "space")
     flags.add_out(parser, "runs/train")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.ckpt")
 

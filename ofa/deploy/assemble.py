@@ -37,7 +37,8 @@ class Order:
         input_type: Pixels the engine takes.
         test: Images on which engine and network are compared.
         num_search_images: Images of the search split.
-        predictor_rmse: Error of the accuracy predictor on subnets held out, percentage points.
+        predictor_rmse: Error of the accuracy predictor on subnets held out, percentage points;
+            ``None`` for an imported one.
         samples: Archs measured at random with their search top-1, for the report.
         inputs: Files it was made from, by what they are.
     """
@@ -51,7 +52,7 @@ class Order:
     input_type: InputType
     test: ImageSet
     num_search_images: int
-    predictor_rmse: float
+    predictor_rmse: float | None
     samples: tuple[tuple[AnyArch, float], ...]
     inputs: Mapping[str, Path]
 
@@ -130,6 +131,7 @@ def assemble(order: Order, folder: Path) -> None:
         candidates=tuple(
             FrontPoint(latency_ms=candidate.estimated_ms, top1=candidate.search_top1)
             for candidate in order.outcome.candidates
+            if candidate.search_top1 is not None
         ),
         samples=_sample_points(order),
         classes=class_accuracies(labels, predicted, notes.classes),

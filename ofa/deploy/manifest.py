@@ -63,7 +63,8 @@ class Top1:
 
     Attributes:
         predicted: By the accuracy predictor, for the search split.
-        predicted_rmse: Root mean square error of the predictor on subnets held out, points.
+        predicted_rmse: Root mean square error of the predictor on subnets held out, points;
+            ``None`` for an imported predictor.
         search: Measured on the search split, recalibrated: by this the subnet was chosen.
         num_search_images: Images of the search split.
         test: Measured on the test split, by the shipped engine.
@@ -71,7 +72,7 @@ class Top1:
     """
 
     predicted: float
-    predicted_rmse: float
+    predicted_rmse: float | None
     search: float
     num_search_images: int
     test: float

@@ -44,8 +44,8 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
     if not (folder / IMAGES).is_dir():
         if notes.data is None:
             raise BadArtifact(
-                f"{folder}: imported weights name no images to judge them by; put packed ones in "
-                f"{folder / IMAGES}"
+                f"{folder}: imported weights name no images to judge them by; import them again "
+                "with --images FOLDER"
             )
         splits = load_splits(notes.data, notes.space)
         return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)

@@ -20,6 +20,7 @@ from ofa.pipeline.bundle import deploy
 from ofa.pipeline.device import adapt_device, devices, find_device, profile
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
+from ofa.pipeline.own_images import pack_images
 from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
@@ -33,6 +34,7 @@ __all__ = [
     "extract",
     "find_device",
     "fit_predictor",
+    "pack_images",
     "profile",
     "sample",
     "search",

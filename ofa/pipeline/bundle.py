@@ -51,7 +51,7 @@ def deploy(
         input_type=input,
         test=judges(folder).test,
         num_search_images=len(judges(folder).search),
-        predictor_rmse=read_fit(folder).rmse,
+        predictor_rmse=fit.rmse if (fit := read_fit(folder)) else None,
         samples=tuple((record.arch, record.top1) for record in measured),
         inputs={
             "supernet": supernet,

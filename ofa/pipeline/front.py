@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ofa import checkpoint as files
-from ofa.latency import load_device
-from ofa.opened import evaluator, find_checkpoint, open_supernet, predictor
-from ofa.pipeline.device import profile
+from ofa.opened import evaluator, find_checkpoint, has_images, open_supernet, predictor
 from ofa.pipeline.progress import Track, untracked
+from ofa.pipeline.table import device_table
 from ofa.run_files import Candidate, FrontPoint, SearchOutcome, write_front
-from ofa.shipped import shipped
 from ofa.space import AnyEncoding, encoding_of
 
 if TYPE_CHECKING:
@@ -31,7 +29,10 @@ def search(
 ) -> Path:
     """Search the front of a device, then measure the most promising subnets within the budget.
 
+    A checkpoint without images, as imported ones are, is searched by prediction alone.
+
     Args:
+        device: Id or alias of a device, or the path of an imported latency table.
         budget_ms: Latency to stay within; ``None`` takes that of the front's knee, beyond which a
             millisecond buys less accuracy than on average.
         num_candidates: Archs whose accuracy is measured on the search split before one is chosen.
@@ -44,11 +45,11 @@ def search(
     """
     from ofa.search import check_budget, random_front, reachable_range, search_front
 
-    target = load_device(shipped("devices"), device)
     folder = find_checkpoint(checkpoint)
     _, notes = open_supernet(folder)
     encoding = encoding_of(notes.space)
-    table = profile(device=device, checkpoint=checkpoint).table(encoding)
+    target = device_table(device, space=notes.space, checkpoint=checkpoint)
+    table = target.latency_ms
     reach = reachable_range(table) if budget_ms is None else check_budget(table, budget_ms)
     accuracy = predictor(folder, encoding)
     front = search_front(
@@ -62,20 +63,20 @@ def search(
         max_evaluations=front.num_evaluations,
     )
     asked_ms = float(front.latency_ms[front.knee()]) if budget_ms is None else budget_ms
-    judge = evaluator(folder, "search")
+    judge = evaluator(folder, "search") if has_images(folder) else None
     rows = front.candidates(asked_ms, num=num_candidates)
     candidates = [
         Candidate(
             arch=point.arch,
             predicted_top1=point.predicted_top1,
             estimated_ms=point.estimated_ms,
-            search_top1=judge.top1(point.arch),
+            search_top1=judge.top1(point.arch) if judge else None,
         )
         for point in track(_points(encoding, front, rows), "measuring candidates")
     ]
-    candidates.sort(key=lambda candidate: (-candidate.search_top1, candidate.estimated_ms))
+    candidates.sort(key=lambda one: (-one.top1, one.estimated_ms))
     outcome = SearchOutcome(
-        device=target.id,
+        device=target.device,
         budget_ms=asked_ms,
         budget_is_given=budget_ms is not None,
         lowest_ms=reach.lowest,
@@ -87,7 +88,7 @@ def search(
         candidates=tuple(candidates),
         seed=seed,
     )
-    path = out / "fronts" / f"{target.id}.json"
+    path = out / "fronts" / f"{target.device}.json"
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
     write_front(path, outcome, inputs=inputs)
     return path

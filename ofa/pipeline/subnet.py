@@ -23,6 +23,9 @@ def extract(*, front: Path, checkpoint: str, out: Path) -> Path:
     chosen = read_front(front).chosen
     arch, layers = chosen.arch, network(notes.space, chosen.arch)
     judge = evaluator(folder, "test")
+    search_top1 = chosen.search_top1
+    if search_top1 is None:  # the search had no images yet
+        search_top1 = evaluator(folder, "search").top1(arch)
     net = judge.subnet(arch)
     labels = judge.images.labels
     hits = judge.predict(net, arch.resolution) == labels
@@ -32,7 +35,7 @@ def extract(*, front: Path, checkpoint: str, out: Path) -> Path:
         classes=notes.classes,
         mean=notes.mean,
         std=notes.std,
-        search_top1=chosen.search_top1,
+        search_top1=search_top1,
         test_top1=100 * int(hits.sum()) / len(labels),
         num_test_images=len(labels),
         macs=macs(layers),

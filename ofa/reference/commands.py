@@ -13,6 +13,8 @@ from ofa.reference.imported import SUBNET, Imported, is_imported, read_imported,
 from ofa.space import (
     FAMILIES,
     RESNET_FAMILIES,
+    AnyArch,
+    AnySpace,
     Arch,
     Encoding,
     NetworkSummary,
@@ -27,19 +29,25 @@ from ofa.space import (
 
 _ALL_FAMILIES = {**FAMILIES, **RESNET_FAMILIES}
 
+_PREDICTOR_ORIGIN = "import_predictor.json"  # beside the supernet's, in one folder
+
 MEAN = (0.485, 0.456, 0.406)
 """Mean pixel of ImageNet, with which the reference project trained."""
 STD = (0.229, 0.224, 0.225)
 """Standard deviation of ImageNet's pixels."""
 
 
-def import_checkpoint(file: Path, *, family: str, out: Path) -> Path:
+def import_checkpoint(
+    file: Path, *, family: str, out: Path, resolutions: tuple[int, ...] | None = None
+) -> Path:
     """Import a supernet of the reference project.
 
     Args:
         file: Its ``.pth`` file, or that of the largest static network of the family.
         family: Name in ``ofa.space.FAMILIES``, e.g. ``ofa_mbv3_w1.2``.
         out: Folder to write.
+        resolutions: Input sizes to keep in the space, px, ascending; without it all of the
+            family's.
 
     Returns:
         ``out/supernet.safetensors``; ``import.json`` beside it names the file and its hash.
@@ -51,21 +59,15 @@ def import_checkpoint(file: Path, *, family: str, out: Path) -> Path:
     from ofa.reference.weights import read_state, supernet_state
 
     space = _family(family)
+    if resolutions:
+        space = replace(space, resolutions=resolutions)
     state = supernet_state(read_state(file), space, where=f"{file} as {family}")
     path = out / checkpoint.SUPERNET
     tensors = {name: tensor.numpy() for name, tensor in state.items()}
-    if isinstance(space, ResNetSpace):
-        write_imported(path, tensors, _notes(space, None))
-    else:
-        notes = checkpoint.SupernetNotes(
-            space=space,
-            data=None,
-            classes=_classes(space),
-            mean=MEAN,
-            std=STD,
-            ofa=ofa.__version__,
-        )
-        checkpoint.write_supernet(path, tensors, notes)
+    notes = checkpoint.SupernetNotes(
+        space=space, data=None, classes=_classes(space), mean=MEAN, std=STD, ofa=ofa.__version__
+    )
+    checkpoint.write_supernet(path, tensors, notes)
     _write_origin(out, {"family": family, "tensors": len(state)}, {"checkpoint": file})
     return path
 
@@ -145,7 +147,7 @@ def import_predictor(
     layout, layers = layers_of(tensors, where=str(file))
     if isinstance(space, ResNetSpace):
         write_resnet_predictor(out / checkpoint.PREDICTOR, layers)
-        _write_origin(out, {"family": family}, {"predictor": file})
+        _write_origin(out, {"family": family}, {"predictor": file}, name=_PREDICTOR_ORIGIN)
         return out / checkpoint.PREDICTOR
     form = Form(
         layout=layout,
@@ -161,7 +163,7 @@ def import_predictor(
     encoding = Encoding(replace(space, resolutions=tuple(sorted(form.resolutions))))
     predictor = ReferencePredictor(encoding=encoding, form=form, layers=layers)
     write_predictor(out / checkpoint.PREDICTOR, predictor)
-    _write_origin(out, {"family": family}, {"predictor": file})
+    _write_origin(out, {"family": family}, {"predictor": file}, name=_PREDICTOR_ORIGIN)
     return out / checkpoint.PREDICTOR
 
 
@@ -203,10 +205,7 @@ def export_weights(file: Path, *, out: Path) -> Path:
 
     if is_imported(file):
         tensors, imported = read_imported(file)
-        if isinstance(imported.arch, Arch) and isinstance(imported.space, SearchSpace):
-            keys = subnet_keys(network(imported.space, imported.arch))
-        else:
-            keys = supernet_keys(imported.space)
+        keys = subnet_keys(network(imported.space, imported.arch))
     else:
         tensors, supernet = checkpoint.read_supernet(file)
         keys = supernet_keys(supernet.space)
@@ -235,9 +234,7 @@ def inspect(target: str, *, space: str = "ofa_mbv3_w1.0") -> NetworkSummary | Sp
         return _inspect_arch(artifacts.read_foreign_json(path), space)
     if path.suffix == ".safetensors" and is_imported(path):
         _, imported = read_imported(path)
-        if imported.arch:
-            return summarize(imported.space, imported.arch)
-        return summarize_space(imported.space)
+        return summarize(imported.space, imported.arch)
     return summarize_space(_space(target))
 
 
@@ -266,7 +263,7 @@ def _json(text: str) -> dict[str, Any]:
         ) from error
 
 
-def _space(target: str) -> SearchSpace | ResNetSpace:
+def _space(target: str) -> AnySpace:
     """The space of a family, a recipe or space file, or a checkpoint."""
     path = Path(target)
     if target in _ALL_FAMILIES:
@@ -276,8 +273,6 @@ def _space(target: str) -> SearchSpace | ResNetSpace:
         return artifacts.parse(SearchSpace, body.get("space", body), where=target)
     if path.is_dir() or path.suffix == ".safetensors":
         file = path / checkpoint.SUPERNET if path.is_dir() else path
-        if is_imported(file):
-            return read_imported(file)[1].space
         return checkpoint.read_supernet(file)[1].space
     raise BadArtifact(
         f"{target!r} is no checkpoint, recipe or arch; give a path, JSON, or a family of "
@@ -285,13 +280,13 @@ def _space(target: str) -> SearchSpace | ResNetSpace:
     )
 
 
-def _family(name: str) -> SearchSpace | ResNetSpace:
+def _family(name: str) -> AnySpace:
     if name not in _ALL_FAMILIES:
         raise IllegalSpace(f"family {name!r} is not one of {sorted(_ALL_FAMILIES)}")
     return _ALL_FAMILIES[name]()
 
 
-def _notes(space: SearchSpace | ResNetSpace, arch: Arch | None) -> Imported:
+def _notes(space: AnySpace, arch: AnyArch) -> Imported:
     return Imported(
         space=space,
         arch=arch,
@@ -302,10 +297,12 @@ def _notes(space: SearchSpace | ResNetSpace, arch: Arch | None) -> Imported:
     )
 
 
-def _classes(space: SearchSpace | ResNetSpace) -> tuple[str, ...]:
+def _classes(space: AnySpace) -> tuple[str, ...]:
     """The files name no labels, so each goes by its index."""
     return tuple(str(index) for index in range(space.num_classes))
 
 
-def _write_origin(out: Path, body: Mapping[str, Any], inputs: Mapping[str, Path]) -> None:
-    artifacts.write_json(out / "import.json", body, schema="ofa.import", inputs=inputs)
+def _write_origin(
+    out: Path, body: Mapping[str, Any], inputs: Mapping[str, Path], *, name: str = "import.json"
+) -> None:
+    artifacts.write_json(out / name, body, schema="ofa.import", inputs=inputs)

@@ -1,7 +1,6 @@
-"""Weights of the reference that nobody trained or measured here: what must be known to use them.
+"""Fixed networks of the reference, which nobody measured here: what must be known to use them.
 
-Inverted-residual supernets become checkpoints like any other. Fixed networks, which nobody measured
-here, and bottleneck supernets are kept in a file of their own kind.
+Imported supernets become checkpoints like any other.
 """
 
 import json
@@ -11,7 +10,7 @@ from pathlib import Path
 from ofa import artifacts
 from ofa.artifacts import Tensors
 from ofa.errors import BadArtifact
-from ofa.space import Arch, ResNetArch, ResNetSpace, SearchSpace
+from ofa.space import AnyArch, AnySpace
 
 SUBNET = "subnet.safetensors"
 
@@ -23,16 +22,16 @@ class Imported:
     """What must be known of imported weights.
 
     Attributes:
-        space: Every arch the weights hold.
-        arch: The network, if they are those of one alone; ``None`` for a supernet.
+        space: The space of the network.
+        arch: Its choices.
         classes: Name of each label.
         mean: Mean pixel of each channel, as a share of 255.
         std: Standard deviation of each channel, as a share of 255.
         ofa: Version of the package that wrote them.
     """
 
-    space: SearchSpace | ResNetSpace
-    arch: Arch | ResNetArch | None
+    space: AnySpace
+    arch: AnyArch
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]

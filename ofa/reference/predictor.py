@@ -29,6 +29,9 @@ Layers = tuple[tuple[Float[np.ndarray, "_ _"], Float[np.ndarray, "_"]], ...]
 TRAINED_SIZES = (160, 176, 192, 208, 224)
 """Resolutions the published MobileNetV3 predictor was trained on, px; others give noise."""
 
+PREDICTOR = "ofa.reference_predictor"
+"""Key of the notes in such a predictor's file."""
+
 _KERNEL_SIZES = (3, 5, 7)
 _EXPAND_RATIOS = (3.0, 4.0, 6.0)
 _MAX_DEPTH = 4
@@ -200,9 +203,7 @@ def write_predictor(path: Path, predictor: ReferencePredictor) -> None:
     tensors = {}
     for index, (weight, bias) in enumerate(predictor.layers):
         tensors |= {f"layers.{index}.weight": weight, f"layers.{index}.bias": bias}
-    artifacts.write_tensors(
-        path, tensors, {"ofa.reference_predictor": json.dumps(asdict(predictor.form))}
-    )
+    artifacts.write_tensors(path, tensors, {PREDICTOR: json.dumps(asdict(predictor.form))})
 
 
 def read_predictor(path: Path, encoding: Encoding) -> ReferencePredictor:
@@ -214,7 +215,7 @@ def read_predictor(path: Path, encoding: Encoding) -> ReferencePredictor:
     """
     tensors, notes = artifacts.read_tensors(path)
     try:
-        form = artifacts.parse(Form, json.loads(notes["ofa.reference_predictor"]), where=str(path))
+        form = artifacts.parse(Form, json.loads(notes[PREDICTOR]), where=str(path))
         layers = tuple(
             (tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(4)
         )

@@ -20,7 +20,8 @@ from ofa.space import Genotypes, ResNetEncoding, ResNetSpace
 TRAINED_SIZES = (128, 144, 160, 176, 192, 224, 240, 256)
 """Resolutions the published predictor has inputs for, px."""
 
-_KEY = "ofa.resnet_predictor"
+RESNET_PREDICTOR = "ofa.resnet_predictor"
+"""Key of the notes in such a predictor's file."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,7 +83,7 @@ def write_resnet_predictor(path: Path, layers: Layers) -> None:
     tensors = {}
     for index, (weight, bias) in enumerate(layers):
         tensors |= {f"layers.{index}.weight": weight, f"layers.{index}.bias": bias}
-    artifacts.write_tensors(path, tensors, {_KEY: "1"})
+    artifacts.write_tensors(path, tensors, {RESNET_PREDICTOR: "1"})
 
 
 def read_resnet_predictor(path: Path, encoding: ResNetEncoding) -> ResNetPredictor:
@@ -93,7 +94,7 @@ def read_resnet_predictor(path: Path, encoding: ResNetEncoding) -> ResNetPredict
         IllegalSpace: If the space is not the one that the predictor was trained on.
     """
     tensors, notes = artifacts.read_tensors(path)
-    if _KEY not in notes:
+    if RESNET_PREDICTOR not in notes:
         raise BadArtifact(f"{path}: holds no predictor of a bottleneck space; import it again")
     num_layers = len(tensors) // 2
     layers = tuple(

@@ -9,7 +9,7 @@ tensor is checked against the network it is for: none missing, none unknown, eve
 import io
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -80,27 +80,24 @@ def supernet_state(
 ) -> State:
     """A supernet's tensors by our names, from tensors by the reference's.
 
-    A static network of the largest arch serves as well; its kernel transforms start as identity.
+    Each tensor may be spelled as in the elastic network or as in the static network of the largest
+    arch, one by one; kernels spelled as static ones may come without transforms, which then start
+    as identity.
 
     Args:
         where: Name of the source in messages.
 
     Raises:
-        BadArtifact: Names the first missing, unknown or misshapen tensor.
+        BadArtifact: Names the first missing, unknown, misshapen or ambiguous tensor.
     """
-    elastic = supernet_keys(space)
-    static = supernet_keys(space, elastic=False)
+    keys, optional = _spelled_as_in(state, space, where=where)
     with torch.device("meta"):
         supernet = build_supernet(space)
-    is_static = state.keys() & (static.keys() - elastic.keys())
-    is_elastic = state.keys() & (elastic.keys() - static.keys())
-    if is_static and not is_elastic:
-        ours = _matched(state, static, supernet, where=where, absent=".transforms.")
-        for name, parameter in supernet.named_parameters():
-            if ".transforms." in name:
-                ours[name] = torch.eye(len(parameter))
-        return ours
-    return _matched(state, elastic, supernet, where=where)
+    ours = _matched(state, keys, supernet, where=where, optional=optional)
+    for name, parameter in supernet.named_parameters():
+        if name in optional and name not in ours:
+            ours[name] = torch.eye(len(parameter))
+    return ours
 
 
 def subnet_state(
@@ -131,6 +128,36 @@ def reference_state(state: Mapping[str, Tensor], keys: Mapping[str, str]) -> Sta
         keys: ``supernet_keys`` or ``subnet_keys`` of the network.
     """
     return {theirs: state[ours] for theirs, ours in keys.items()}
+
+
+def _spelled_as_in(
+    state: Mapping[str, Tensor], space: SearchSpace | ResNetSpace, *, where: str
+) -> tuple[dict[str, str], set[str]]:
+    """Our names by the spelling that a file uses of each, and those of them that it may leave out.
+
+    What it lacks altogether gets the spelling of the rest.
+    """
+    elastic = supernet_keys(space)
+    static = {ours: theirs for theirs, ours in supernet_keys(space, elastic=False).items()}
+    both = elastic.keys() & set(static.values())
+    is_static = not any(key in elastic and key not in both for key in state)
+    keys: dict[str, str] = {}
+    for wrapped, ours in elastic.items():
+        plain = static.get(ours, wrapped)
+        if plain != wrapped and plain in state and wrapped in state:
+            raise BadArtifact(
+                f"{where}: holds one tensor twice, as {wrapped} and as {plain}; remove one of them"
+            )
+        keys[plain if plain in state or (is_static and wrapped not in state) else wrapped] = ours
+    spelling = {ours: theirs for theirs, ours in keys.items()}
+    optional = {
+        ours
+        for ours in spelling
+        if ".transforms." in ours
+        and (weight := ours.partition(".transforms.")[0] + ".weight") in static
+        and spelling[weight] == static[weight]
+    }
+    return keys, optional
 
 
 def _load(data: bytes, *, where: str) -> object:
@@ -167,13 +194,13 @@ def _matched(
     net: nn.Module,
     *,
     where: str,
-    absent: str | None = None,
+    optional: Collection[str] = (),
 ) -> State:
     """``state`` by our names, once it is exactly what ``net`` holds."""
     wanted = net.state_dict()
-    assert {name for name in wanted if not absent or absent not in name} == set(keys.values())
+    assert wanted.keys() == set(keys.values())
     problems = []
-    if missing := [key for key in keys if key not in state]:
+    if missing := [key for key in keys if key not in state and keys[key] not in optional]:
         problems.append(f"lacks {len(missing)} of {len(keys)} tensors, first {missing[0]}")
     if unknown := [key for key in state if key not in keys]:
         problems.append(f"holds {len(unknown)} unknown tensors, first {unknown[0]}")
@@ -193,4 +220,8 @@ def _matched(
             break
     if problems:
         raise BadArtifact(f"{where}: {'; '.join(problems)}; name the family it was made as")
-    return {ours: state[theirs].detach().contiguous() for theirs, ours in keys.items()}
+    return {
+        ours: state[theirs].detach().contiguous()
+        for theirs, ours in keys.items()
+        if theirs in state
+    }

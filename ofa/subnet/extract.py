@@ -34,41 +34,42 @@ def extract(supernet: nn.Module, space: AnySpace, arch: AnyArch) -> Subnet:
     Raises:
         IllegalArch: If the space does not hold the arch.
     """
-    # Every tensor is replaced below, so none is initialized first. Empty memory costs less than the
-    # meta device, which would have every call pass through a second function mode.
+    # Every tensor is overwritten below, so none is initialized first. Empty memory costs less than
+    # the meta device, which would have every call pass through a second function mode.
     with _WithoutInitialization():
         net = build_subnet(network(space, arch))
-    _fill_(net, supernet)
+    example = next(supernet.parameters())
+    if (example.dtype, example.device) != (torch.get_default_dtype(), torch.get_default_device()):
+        net.to(dtype=example.dtype, device=example.device)
+    with torch.no_grad():
+        _fill_(net, supernet)
     return net.eval()
 
 
-@torch.no_grad()
-def _fill_(net: nn.Module, supernet: nn.Module) -> None:
-    """Give a net slices of the supernet's tensors of the same names."""
-    elastic = dict(supernet.named_modules())
-    for name, module in net.named_modules():
-        source = elastic.get(name)
-        for key, empty in module.named_parameters(recurse=False):
-            if isinstance(source, ElasticDepthwiseConv2d):
-                assert isinstance(module, nn.Conv2d)
-                size = module.kernel_size[0]
-                cut = source.kernel(channels=module.out_channels, kernel_size=size)
-            else:
-                cut = _slice(getattr(source, key), empty)
-            setattr(module, key, nn.Parameter(_owned(cut)))
-        for key, empty in module.named_buffers(recurse=False):
-            setattr(module, key, _owned(_slice(getattr(source, key), empty)))
-        if isinstance(module, nn.BatchNorm2d):
-            assert isinstance(source, nn.BatchNorm2d)
-            module.momentum = source.momentum
+def _fill_(module: nn.Module, source: nn.Module) -> None:
+    """Copy slices of the source's tensors into those of the same names, and so for all parts."""
+    if isinstance(source, ElasticDepthwiseConv2d):
+        assert isinstance(module, nn.Conv2d)
+        size = module.kernel_size[0]
+        module.weight.copy_(source.kernel(channels=module.out_channels, kernel_size=size))
+        return
+    for key, tensor in module.named_parameters(recurse=False):
+        tensor.copy_(_slice(getattr(source, key), tensor))
+    for key, tensor in module.named_buffers(recurse=False):
+        tensor.copy_(_slice(getattr(source, key), tensor))
+    if isinstance(module, nn.BatchNorm2d):
+        assert isinstance(source, nn.BatchNorm2d)
+        module.momentum = source.momentum
+    parts = dict(source.named_children())
+    for name, part in module.named_children():
+        if name in parts:  # the others, as identities, have no tensors
+            _fill_(part, parts[name])
 
 
 def _slice(tensor: Tensor, like: Tensor) -> Tensor:
+    if tensor.shape == like.shape:
+        return tensor
     return tensor[tuple(slice(size) for size in like.shape)]
-
-
-def _owned(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone(memory_format=torch.contiguous_format)
 
 
 class _WithoutInitialization(TorchFunctionMode):

@@ -11,6 +11,7 @@ from reference import fill
 
 from ofa.cli import main
 from ofa.reference.tables import layer_key
+from ofa.run_files import read_front
 from ofa.runtime import OrtSession
 from ofa.space import FAMILIES, Block, macs, network
 
@@ -45,7 +46,7 @@ def files(tmp_path_factory):
     space = FAMILIES[FAMILY]()
     state = fill.state(fill.shapes_of(space))
     torch.save({"state_dict": state}, folder / "supernet.pth")
-    sizes = (128, 400, 400, 400, 1)
+    sizes = (128, 16, 16, 16, 1)
     shapes = {}
     for index in range(4):
         shapes[f"{2 * index}.weight"] = (sizes[index + 1], sizes[index])
@@ -81,6 +82,37 @@ def test_the_example_walks_from_an_imported_supernet_to_an_engine_within_the_bud
     layers = network(SPACE, arch).layers
     assert sum(macs(layer) / 1e7 + 0.01 for layer in layers if layer_key(layer, "note10")) <= 20
     assert OrtSession(engine).describe().num_classes == 1000
+
+
+def test_an_imported_supernet_is_searched_without_images_and_says_so(files, tmp_path, capsys):
+    folder, table = tmp_path / "w1.2", files / "layers.json"
+    folder.mkdir()
+    (folder / "predictor.safetensors").write_bytes((files / "predictor.safetensors").read_bytes())
+    published = str(files.parent / "supernet.pth")
+    narrow = ["--resolutions", "160", "--out", str(folder), "--quiet"]
+    assert main(["import", published, "--family", FAMILY, *narrow]) == 0
+    argv = ["--device", str(table), "--budget-ms", "20", "--out", str(tmp_path)]
+
+    assert main(["search", "--checkpoint", str(folder), *argv]) == 0
+
+    assert "chosen by prediction: the checkpoint has no images" in capsys.readouterr().out
+    outcome = read_front(tmp_path / "fronts" / "imported.json")
+    layers = network(SPACE, outcome.chosen.arch).layers
+    layer_ms = [macs(layer) / 1e7 + 0.01 for layer in layers if layer_key(layer, "note10")]
+    assert sum(layer_ms) == pytest.approx(outcome.chosen.estimated_ms)
+    assert outcome.chosen.estimated_ms <= 20
+    assert outcome.chosen.search_top1 is None
+
+
+def test_a_resolution_that_the_predictor_does_not_know_is_refused_by_name(files, tmp_path, capsys):
+    argv = ["--checkpoint", str(files), "--device", "pixel", "--out", str(tmp_path)]
+
+    assert main(["search", *argv]) == 1
+
+    message = capsys.readouterr().err
+    assert "[128, 132, 136" in message
+    assert "trained on [160, 176, 192, 208, 224]; leave them out" in message
+    assert "ofa import --resolutions keeps those you name" in message
 
 
 def test_weights_come_back_bit_for_bit(files, tmp_path):

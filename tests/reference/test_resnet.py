@@ -9,13 +9,13 @@ import torch
 from reference import fill
 from reference.fill import GOLDEN
 
+from ofa.checkpoint import read_supernet
 from ofa.errors import BadArtifact, IllegalArch, IllegalSpace
 from ofa.reference import (
     export_weights,
     import_checkpoint,
     import_predictor,
     inspect,
-    read_imported,
     read_resnet_arch,
     read_resnet_predictor,
     write_resnet_arch,
@@ -226,7 +226,7 @@ def test_a_checkpoint_is_imported_inspected_and_exported_unchanged(tmp_path):
     path = import_checkpoint(tmp_path / "net.pth", family="ofa_resnet50", out=tmp_path)
     export_weights(path, out=tmp_path / "back.pth")
 
-    assert read_imported(path)[1].space == ResNetSpace()
+    assert read_supernet(path)[1].space == ResNetSpace()
     assert "48.11 M parameters" in str(inspect(str(path)))
     back = torch.load(tmp_path / "back.pth")["state_dict"]
     assert list(back) == list(state)

@@ -146,3 +146,44 @@ def test_weights_written_back_are_bit_for_bit_the_file_that_was_read(tmp_path):
     content = torch.load(tmp_path / "net.pth", weights_only=True)
     assert list(content) == ["state_dict"]
     assert _equal(content["state_dict"], STATE)
+
+
+def _partly_static(blocks):
+    """``STATE`` with some blocks spelled as in the static network of the largest arch."""
+    ours = supernet_keys(SPACE)
+    static = {name: theirs for theirs, name in supernet_keys(SPACE, elastic=False).items()}
+    state = {}
+    for theirs, tensor in STATE.items():
+        is_static = theirs.startswith(blocks) and ours[theirs] in static
+        state[static[ours[theirs]] if is_static else theirs] = tensor
+    return state
+
+
+def test_a_file_spelled_partly_as_elastic_and_partly_as_static_is_read_tensor_by_tensor():
+    mixed = _partly_static(("blocks.1.", "blocks.3."))
+    assert mixed.keys() != STATE.keys()
+
+    assert _equal(
+        supernet_state(mixed, SPACE, where="net"), supernet_state(STATE, SPACE, where="net")
+    )
+
+
+def test_only_kernels_spelled_as_static_ones_may_lack_their_transforms():
+    mixed = _partly_static(("blocks.1.",))
+    transform = "depth_conv.conv.7to5_matrix"
+    without = {key: t for key, t in mixed.items() if key != f"blocks.1.conv.{transform}"}
+
+    ours = supernet_state(without, SPACE, where="net")
+
+    assert torch.equal(ours["stages.0.0.depthwise.transforms.7to5"], torch.eye(25))
+    del without[f"blocks.2.conv.{transform}"]
+    with pytest.raises(BadArtifact, match=r"lacks 2 of .* first blocks\.1|first blocks\.2"):
+        supernet_state(without, SPACE, where="net")
+
+
+def test_a_tensor_in_both_spellings_is_refused_by_name():
+    elastic, static = "blocks.1.conv.point_linear.conv.conv", "blocks.1.conv.point_linear.conv"
+    twice = {**STATE, f"{static}.weight": STATE[f"{elastic}.weight"]}
+
+    with pytest.raises(BadArtifact, match=rf"twice, as {elastic}\.weight and as {static}\.weight"):
+        supernet_state(twice, SPACE, where="net")

@@ -1,0 +1,54 @@
+"""Images of the user's own for imported weights, which bring none."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ofa import checkpoint as files
+from ofa.errors import BadData
+from ofa.opened import find_checkpoint
+from ofa.recipe import Data
+
+
+def pack_images(
+    images: Path, *, checkpoint: str, num_search: int | None = None, num_calibration: int = 2_048
+) -> Path:
+    """Pack a folder of images into a checkpoint, to recalibrate, choose and measure by.
+
+    Of ``images/train``, part is held out to choose subnets by and the rest recalibrates them;
+    ``images/test`` is reported once. Folders name the classes, in the order of the labels.
+
+    Args:
+        images: Holds ``train/<class>/*`` and ``test/<class>/*``.
+        num_search: Training images held out; ``None`` takes half of them, 10,000 at most.
+        num_calibration: Images that recalibrate, at most.
+
+    Returns:
+        ``images`` in the checkpoint's folder.
+
+    Raises:
+        BadData: If images are missing or unreadable, or do not fit the supernet's classes.
+    """
+    from ofa.data.image_folder import EXTENSIONS
+    from ofa.data.load import load_splits
+    from ofa.evaluate import Judges, write_judges
+
+    folder = find_checkpoint(checkpoint)
+    path = folder / files.SUPERNET
+    tensors, notes = files.read_supernet(path)
+    if num_search is None:
+        found = (images / "train").rglob("*")
+        num_images = sum(file.suffix.lower() in EXTENSIONS for file in found)
+        if num_images < 4:
+            raise BadData(f"{images / 'train'}: holds {num_images} images; give 4 or more")
+        num_search = min(10_000, num_images // 2)
+    data = Data(
+        name="image_folder",
+        root=str(images),
+        num_search=num_search,
+        num_calibration=num_calibration,
+    )
+    splits = load_splits(data, notes.space)
+    judges = Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
+    write_judges(folder, judges)
+    files.write_supernet(path, tensors, replace(notes, classes=splits.test.classes))
+    return folder / files.IMAGES
