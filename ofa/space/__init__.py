@@ -2,6 +2,7 @@
 
 from ofa.space.arch import Arch, Block
 from ofa.space.cost import AnyLayer, AnyNetwork, activation_bytes, macs, params, weight_bytes
+from ofa.space.costs import COSTS, Cost
 from ofa.space.encoding import Encoding
 from ofa.space.families import (
     AnyArch,
@@ -43,7 +44,7 @@ from ofa.space.resnet_encoding import ResNetEncoding
 from ofa.space.resnet_table import ResNetCostTable, resnet_cost_table
 from ofa.space.search_space import Activation, FirstBlock, Head, SearchSpace, Stage, Stem
 from ofa.space.summary import NetworkSummary, SpaceSummary, summarize, summarize_space
-from ofa.space.table import COSTS, Cost, CostTable
+from ofa.space.table import CostTable
 
 __all__ = [
     "COSTS",

@@ -15,7 +15,6 @@ import numpy as np
 from jaxtyping import Float
 
 from ofa.space.arch import Arch, Block
-from ofa.space.cost import activation_bytes, macs, params, weight_bytes
 from ofa.space.encoding import Encoding, Genotypes
 from ofa.space.layers import Layer, network
 
@@ -111,32 +110,6 @@ class CostTable:
         for slot in range(encoding.num_slots):
             combine(total, flat[slot].take(codes[:, slot]), out=total)
         return total
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """A cost that any space can be held to.
-
-    Attributes:
-        layer_cost: Cost of one layer.
-        reduce: How layer costs combine into the cost of a network.
-    """
-
-    layer_cost: Callable[[Layer], float]
-    reduce: Literal["sum", "max"] = "sum"
-
-    def table(self, encoding: Encoding) -> CostTable:
-        """The cost of every arch of a space."""
-        return cost_table(encoding, self.layer_cost, reduce=self.reduce)
-
-
-COSTS: dict[str, Cost] = {
-    "macs": Cost(layer_cost=macs),
-    "params": Cost(layer_cost=params),
-    "weight_bytes": Cost(layer_cost=weight_bytes),
-    "activation_bytes": Cost(layer_cost=activation_bytes, reduce="max"),
-}
-"""Costs that need no device, by name; a latency model's ``table`` is one more."""
 
 
 def cost_table(
