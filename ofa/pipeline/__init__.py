@@ -17,7 +17,7 @@ imported inside the functions.
 
 from ofa.pipeline.accuracy_data import sample
 from ofa.pipeline.bundle import deploy
-from ofa.pipeline.device import devices, profile
+from ofa.pipeline.device import check_profile, devices, ingest_profile, pack_profile, profile
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.predictor import fit_predictor
@@ -27,10 +27,13 @@ from ofa.pipeline.supernet import train
 
 __all__ = [
     "Track",
+    "check_profile",
     "deploy",
     "devices",
     "extract",
     "fit_predictor",
+    "ingest_profile",
+    "pack_profile",
     "profile",
     "sample",
     "search",
