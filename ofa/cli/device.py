@@ -133,7 +133,7 @@ def _show_profiled(profiled: dict[str, Profiled]) -> None:
     """Print what each latency model rests on, and how far it errs."""
     for device, done in profiled.items():
         if done.packed:
-            screen.show(f"written to {done.packed}; run it on {device}: python3 {done.packed.name}")
+            screen.show(f"written to {done.packed}; run there: python3 {done.packed.name}")
         if done.model:
             _show_model(device, done.model)
         if done.check:
@@ -168,8 +168,8 @@ DEVICES = Command(
 PROFILE = Command(
     help="measure a device that can be reached, and fit its latency model",
     example="ofa profile --device host --fresh --check 50",
-    details="It goes on where it was cut off. --device takes a name, see ofa devices, or the folder "
-    "of a device.yaml of your own, see docs/measure_your_device.md.",
+    details="It goes on where it was cut off. --device takes a name, see ofa devices, or the "
+    "folder of a device.yaml of your own, see docs/measure_your_device.md.",
     add_flags=_add_profile_flags,
     run=_profile,
     show=_show_profiled,

@@ -38,7 +38,7 @@ def fit_profile(space: SearchSpace, profile: Profile, *, seed: int = 0) -> Laten
 
 
 def check_model(model: LatencyModel, space: SearchSpace, profile: Profile) -> Evidence:
-    """How well a model foretells the subnets of a profile, but for the reference, which it knows."""
+    """How well a model foretells a profile's subnets, except the reference, which it knows."""
     from scipy import stats
 
     estimates = [model.estimate(network(space, arch).layers) for arch in profile.archs[1:]]

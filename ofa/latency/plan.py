@@ -27,9 +27,9 @@ class Plan:
 
     space: SearchSpace
     archs: tuple[Arch, ...]
-    threads: int = 1
-    batch: int = 1
-    protocol: Protocol = Protocol()
+    threads: int
+    batch: int
+    protocol: Protocol
 
     @cached_property
     def by_name(self) -> dict[str, Arch]:

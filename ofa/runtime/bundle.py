@@ -21,15 +21,25 @@ SCHEMA = {"name": "ofa.latency-rounds", "version": 1}
 """What a file of timed rounds opens with."""
 
 _MAIN = """\
+import json
 import sys
 
-if sys.version_info < (3, 10):
-    print('ofa-answer {"error": "Python %d.%d is too old; use 3.10 or newer"}' % sys.version_info[:2])
+
+def refuse(reason):
+    print("ofa-answer " + json.dumps({"error": reason}))
     sys.exit(1)
 
-from ofa.runtime.runner import main
 
-sys.exit(main(sys.path[0], sys.argv[1:]))
+if sys.version_info < (3, 10):
+    refuse("Python %d.%d is too old; use 3.10 or newer" % sys.version_info[:2])
+try:
+    from ofa.runtime.runner import main
+
+    status = main(sys.path[0], sys.argv[1:])
+except ModuleNotFoundError as error:
+    missing = (error.name or "a module").partition(".")[0]
+    refuse(sys.executable + " lacks " + missing + "; install it there: pip install " + missing)
+sys.exit(status)
 """
 
 

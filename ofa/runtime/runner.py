@@ -95,8 +95,8 @@ def main(archive: str, argv: list[str]) -> int:
                 print(ANSWER + json.dumps(_first_round(bundle, plan)), flush=True)
             else:
                 print(_all_rounds(bundle, plan, options.out))
-    except (ImportError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile) as error:
-        reason = _one_line(error)
+    except (OSError, RuntimeError, MemoryError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         print(ANSWER + json.dumps({"error": reason}) if options.print else reason, flush=True)
         return 1
     return 0
@@ -168,13 +168,6 @@ def _append(out: Path, body: dict[str, Any]) -> None:
         file.write(json.dumps(body).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def _one_line(error: BaseException) -> str:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, ModuleNotFoundError):
-        return f"{sys.executable} lacks {error.name}; install it there: pip install {error.name}"
-    return reason
 
 
 _NUMPY_TYPES = {
