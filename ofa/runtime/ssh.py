@@ -27,7 +27,8 @@ try:
     file.write(sys.stdin.buffer.read())
     file.flush()
 except OSError as error:
-    print('ofa-answer ' + json.dumps({"error": "the bundle cannot be copied there: " + str(error)}))
+    reason = f"the bundle cannot be copied there ({error}); free space on its disk"
+    print("ofa-answer " + json.dumps({"error": reason}))
     sys.exit(1)
 sys.argv = [file.name, "--print"]
 runpy.run_path(file.name, run_name="__main__")
