@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ofa.latency.features import layer_key, network_features
 from ofa.space import Encoding, Genotypes, Layer, cost_table, network
 
-_NUM_CANDIDATES = 1500
+_CANDIDATES_A_SUBNET = 10
 _SHARE_AT_RANDOM = 0.5
 
 
@@ -39,7 +39,7 @@ def informative_subnets(encoding: Encoding, *, num: int, rng: np.random.Generato
     half are drawn at random, which is what the model will be asked about.
     """
     corners = encoding.encode([encoding.space.largest(), encoding.space.smallest()])
-    drawn = encoding.sample(max(_NUM_CANDIDATES, num), rng)
+    drawn = encoding.sample(_CANDIDATES_A_SUBNET * (num + 1), rng)
     candidates = encoding.unique(np.concatenate([corners, drawn]))
     num = min(num + len(encoding.unique(corners)), len(candidates))
     num_random = int(_SHARE_AT_RANDOM * num)

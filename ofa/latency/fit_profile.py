@@ -25,7 +25,7 @@ def fit_profile(space: SearchSpace, profile: Profile, *, seed: int = 0) -> Laten
         partial(draw_from_networks, correction=correction, num_draws=20, seed=seed)
         for correction in (0.0, 0.1, 0.3, 1.0, 3.0)
     ]
-    judged = [cross_validate(fit, measured, num_folds=10) for fit in fits]
+    judged = [cross_validate(fit, measured, num_folds=min(10, len(layers))) for fit in fits]
     best = min(range(len(fits)), key=lambda index: judged[index].noise)
     return LatencyModel(
         label="calibrated",
