@@ -13,7 +13,7 @@ from ofa import pipeline
 from ofa.opened import evaluator, find_checkpoint, open_supernet, predictor, read_fit
 from ofa.runtime import stopwatch
 from ofa.search import search_front
-from ofa.space import Encoding, SearchSpace, macs, network, params
+from ofa.space import AnySpace, encoding_of, macs, network, params
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
         size = f"{macs(layers) / 1e6:.2f} M MACs, {params(layers) / 1e3:.1f} k params"
         rows.append((f"test top-1, {name} subnet ({size})", f"{judge.top1(arch):.2f} %"))
     fit = read_fit(folder)
+    assert fit is not None, "an imported predictor comes without its error"
     held_out = f"predictor on subnets left out, {fit.num_pairs:,} measured"
     rows.append((f"{held_out}: Kendall tau", f"{fit.kendall_tau:.3f}"))
     rows.append((f"{held_out}: RMSE", f"{fit.rmse:.3f} points"))
@@ -40,8 +41,8 @@ def main() -> None:
         print(f"| {what} | {measured} |")
 
 
-def _search_rate(folder: Path, space: SearchSpace) -> str:
-    encoding = Encoding(space)
+def _search_rate(folder: Path, space: AnySpace) -> str:
+    encoding = encoding_of(space)
     accuracy = predictor(folder, encoding)
     latency_ms = pipeline.profile(device="pixel", checkpoint=str(folder)).table(encoding)
     rates, seconds = [], []

@@ -10,7 +10,7 @@ import numpy as np
 from ofa import pipeline
 from ofa.latency import load_model
 from ofa.runtime.timing import measure_ms
-from ofa.space import COSTS, CostTable, Encoding, SearchSpace
+from ofa.space import COSTS, AnyCostTable, Encoding, SearchSpace
 
 NUM_ARCHS = 1_000_000
 
@@ -22,7 +22,7 @@ def main() -> None:
     device = pipeline.find_device(parser.parse_args().device)
     encoding = Encoding(SearchSpace(resolutions=tuple(range(128, 225, 4))))
     genotypes = encoding.sample(NUM_ARCHS, np.random.default_rng(0))
-    tables: dict[str, CostTable] = {
+    tables: dict[str, AnyCostTable] = {
         f"latency of {device.id}": load_model(device.model_path).table(encoding),
         **{name: cost.table(encoding) for name, cost in COSTS.items()},
     }

@@ -15,9 +15,8 @@ from ofa.deploy.parity import check_parity, run_in_chunks, torch_logits
 from ofa.deploy.picture import FrontPoint
 from ofa.deploy.report import ReportData, class_accuracies, render_front, render_report
 from ofa.latency import Device, Estimate, LatencyModel
-from ofa.latency.host import describe_machine
 from ofa.run_files import SearchOutcome, SubnetNotes
-from ofa.runtime import OrtSession, measure_ms
+from ofa.runtime import OrtSession, describe_machine, measure_ms
 from ofa.runtime.onnx_export import InputType, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
 from ofa.subnet import Subnet

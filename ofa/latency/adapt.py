@@ -19,7 +19,7 @@ from ofa.latency.judge import Judgement, judge
 from ofa.latency.model import Label, LatencyModel, Source
 from ofa.latency.posterior import Design, Measured, Prior, design, posterior
 from ofa.latency.residual import Residual, reach_of
-from ofa.space import Arch, SearchSpace, macs, network
+from ofa.space import AnyArch, AnySpace, macs, network
 
 MIN_NETWORKS = 3
 """Fewer cannot be cross-validated."""
@@ -34,7 +34,7 @@ _LARGEST_FOLDS = 40
 class MeasuredSubnet:
     """One subnet and how long it took."""
 
-    arch: Arch
+    arch: AnyArch
     """The subnet."""
     latency_ms: float
     """Median latency of one run."""
@@ -148,7 +148,7 @@ def check_units(
     )
 
 
-def read_measured(path: Path, space: SearchSpace) -> tuple[Measured, ...]:
+def read_measured(path: Path, space: AnySpace) -> tuple[Measured, ...]:
     """Measured subnets of a space: a JSON object ``{"networks": [{"arch": …, "latency_ms": …}]}``.
 
     Raises:

@@ -16,8 +16,16 @@ imported inside the functions.
 """
 
 from ofa.pipeline.accuracy_data import sample
+from ofa.pipeline.adapted import adapt_device
 from ofa.pipeline.bundle import deploy
-from ofa.pipeline.device import adapt_device, devices, find_device, profile
+from ofa.pipeline.device import (
+    check_profile,
+    devices,
+    find_device,
+    ingest_profile,
+    pack_profile,
+    profile,
+)
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
@@ -29,12 +37,15 @@ from ofa.pipeline.supernet import train
 __all__ = [
     "Track",
     "adapt_device",
+    "check_profile",
     "deploy",
     "devices",
     "extract",
     "find_device",
     "fit_predictor",
+    "ingest_profile",
     "pack_images",
+    "pack_profile",
     "profile",
     "sample",
     "search",

@@ -19,12 +19,14 @@ def deploy(
     checkpoint: str,
     out: Path,
     input: Literal["uint8", "float32"] = "uint8",
+    device: str | None = None,
 ) -> Path:
     """Export a subnet, check the engine against the network, time it here, and bundle it.
 
     Args:
         subnet: Folder that ``extract`` wrote.
         front: File that ``search`` wrote.
+        device: Folder of the device; ``None`` takes the name that the front tells.
 
     Returns:
         ``out/bundles/<arch id>-<device>``.
@@ -36,6 +38,7 @@ def deploy(
 
     folder = find_checkpoint(checkpoint)
     outcome = read_front(front)
+    device = device or outcome.device
     net, tensors, notes = open_subnet(subnet)
     if notes.arch != outcome.chosen.arch:
         raise BadArtifact(f"{front}: chose another subnet than {subnet} holds; extract it first")
@@ -46,8 +49,8 @@ def deploy(
         tensors=tensors,
         notes=notes,
         outcome=outcome,
-        device=load_device(shipped("devices"), outcome.device),
-        model=profile(device=outcome.device, checkpoint=checkpoint),
+        device=load_device(shipped("devices"), device),
+        model=profile(device=device, checkpoint=checkpoint),
         input_type=input,
         test=judges(folder).test,
         num_search_images=len(judges(folder).search),

@@ -38,5 +38,7 @@ def specialize(
         track=track,
     )
     subnet = extract(front=front, checkpoint=checkpoint, out=out)
-    path = deploy(subnet=subnet, front=front, checkpoint=checkpoint, out=out, input=input)
+    path = deploy(
+        subnet=subnet, front=front, checkpoint=checkpoint, out=out, input=input, device=device
+    )
     return load_bundle(path)
