@@ -101,8 +101,8 @@ def check_profile(*, device: str, checkpoint: str, num: int, seed: int = 1) -> E
     if abs(drift) > plan.protocol.max_drift:
         raise NoisyMachine(
             f"{device}: its reference network's latency is {drift:+.0%} off that of the profile, "
-            "so one of the two was disturbed; stop other programs and try again, with --fresh if it "
-            "stays so"
+            "so one of the two was disturbed; stop other programs and try again, with --fresh if "
+            "it stays so"
         )
     return check_model(model, memory.space, timed)
 
