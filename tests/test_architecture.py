@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "evaluate": ("subnet", "data", "checkpoint"),
     "predictor": ("space",),
     "opened": ("evaluate", "predictor", "checkpoint", "run_files", "shipped"),
-    "runtime": ("space",),
+    "runtime": ("space", "artifacts"),
     "latency": ("space", "runtime", "subnet", "artifacts"),
     "search": ("space",),
     "deploy": ("runtime", "latency", "subnet", "data", "run_files"),

@@ -3,7 +3,25 @@
 ``ofa.runtime.onnx_export`` is imported by its own name, since it loads torch and the rest does not.
 """
 
-from ofa.runtime.onnxruntime import OrtEngine, OrtSession
+from ofa.runtime.engine import AbstractSession, Engine, EngineFiles, Runtime
+from ofa.runtime.onnxruntime import OrtSession
+from ofa.runtime.precision import PRECISIONS, Precision, with_precision
+from ofa.runtime.quantization import Profile
+from ofa.runtime.runtimes import RUNTIMES
 from ofa.runtime.timing import Timing, measure_ms, stopwatch
 
-__all__ = ["OrtEngine", "OrtSession", "Timing", "measure_ms", "stopwatch"]
+__all__ = [
+    "PRECISIONS",
+    "RUNTIMES",
+    "AbstractSession",
+    "Engine",
+    "EngineFiles",
+    "OrtSession",
+    "Precision",
+    "Profile",
+    "Runtime",
+    "Timing",
+    "measure_ms",
+    "stopwatch",
+    "with_precision",
+]
