@@ -86,8 +86,15 @@ def ort_session(model: bytes, options: Any, *, providers: list[str] | None = Non
 
     try:
         return onnxruntime.InferenceSession(model, options, providers=providers)
-    except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf,
-            errors.NotImplemented, errors.RuntimeException) as error:  # fmt: skip
+    except (
+        errors.EPFail,
+        errors.Fail,
+        errors.InvalidArgument,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    ) as error:
         reason = " ".join(str(error).split())
         raise BadArtifact(
             f"engine: ONNX Runtime {onnxruntime.__version__} cannot load it ({reason}); "

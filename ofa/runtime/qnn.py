@@ -76,7 +76,7 @@ def _build(onnx: bytes, capability: str | None) -> EngineFiles:
         except BadArtifact as error:
             raise EngineRefused(
                 f"qnn: Hexagon {capability} does not take the whole network ({error.__cause__}); "
-                "choose --precision int8"
+                "choose --precision fp16"
             ) from error
         return {GRAPH_FILE: graph, CONTEXT_FILE: artifacts.read_bytes(path)}
 

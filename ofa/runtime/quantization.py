@@ -102,11 +102,11 @@ def best_quantized(
     top1: Callable[[bytes], float],
 ) -> tuple[bytes, dict[Method, float]]:
     """The 8-bit form that ``top1`` likes best, and what it says of each method."""
-    quantized = {
+    quantized: dict[Method, bytes] = {
         method: quantize(onnx, profile=profile, calibration=calibration, method=method)
         for method in METHODS
     }
-    accuracies = {method: top1(model) for method, model in quantized.items()}
+    accuracies: dict[Method, float] = {method: top1(model) for method, model in quantized.items()}
     best = max(METHODS, key=lambda method: accuracies[method])
     return quantized[best], accuracies
 
