@@ -4,6 +4,9 @@ Prints Markdown tables; run it on an idle machine. Batch 1, one thread; top-1 ov
 """
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,10 +76,10 @@ def main() -> None:
                     top1=top1,
                 )
                 files = runtime.build(model)
-                size = sum(len(data) for name, data in files.items() if not name.endswith(".ort"))
+                size = sum(len(data) for file, data in files.items() if not file.endswith(".ort"))
                 rows.append((runtime.name, precision, runtime.load(files).run, size))
         timings = measure_ms(
-            [lambda run=run: run(images[:1]) for _, _, run, _ in rows], warmup=20, repeats=100
+            [partial(run, images[:1]) for _, _, run, _ in rows], warmup=20, repeats=100
         )
         labels = test.images.labels.numpy()
         reference = _top1(run_in_chunks(eager, images), labels)
@@ -112,12 +115,15 @@ def _print_rtx_builds(exported: bytes, calibration: np.ndarray) -> None:
 
 def _middle(space: SearchSpace) -> Arch:
     """The uniform arch in the middle of every dimension."""
-    choices = (space.resolutions, space.depths, space.kernel_sizes, space.expand_ratios)
-    resolution, depth, kernel_size, expand_ratio = (
-        sorted(values)[len(values) // 2] for values in choices
-    )
+
+    def middle(values: Sequence[Any]) -> Any:
+        return sorted(values)[len(values) // 2]
+
     return space.uniform(
-        resolution=resolution, depth=depth, kernel_size=kernel_size, expand_ratio=expand_ratio
+        resolution=middle(space.resolutions),
+        depths=tuple(middle(depths) for depths in space.stage_depths),
+        kernel_size=middle(space.kernel_sizes),
+        expand_ratio=middle(space.expand_ratios),
     )
 
 
