@@ -16,7 +16,7 @@ from ofa import checkpoint as files
 from ofa.errors import BadArtifact
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
-from ofa.space import Arch, Encoding, network
+from ofa.space import Arch, Encoding, SearchSpace, network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,15 +72,27 @@ def open_subnet(folder: Path) -> tuple["StaticNet", artifacts.Tensors, SubnetNot
     Raises:
         BadArtifact: If the weights are not those of the arch they name.
     """
+    tensors, notes = read_subnet(folder)
+    net = read_net(tensors, notes.space, notes.arch, where=folder / "subnet.safetensors")
+    return net, tensors, notes
+
+
+def read_net(
+    tensors: artifacts.Tensors, space: SearchSpace, arch: Arch, *, where: Path
+) -> "StaticNet":
+    """The static network of an arch with the given weights.
+
+    Raises:
+        BadArtifact: If the weights are not those of the arch.
+    """
     import torch
 
     from ofa.subnet import StaticNet
 
-    tensors, notes = read_subnet(folder)
     with torch.device("meta"):
-        net = StaticNet(network(notes.space, notes.arch))
-    _load_(net, tensors, where=folder / "subnet.safetensors")
-    return net.eval(), tensors, notes
+        net = StaticNet(network(space, arch))
+    _load_(net, tensors, where=where)
+    return net.eval()
 
 
 @lru_cache(maxsize=2)
