@@ -46,7 +46,9 @@ def read_archive(path: Path) -> dict[str, bytes]:
             entries = archive.infolist()
             _check_entries(path, entries)
             return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except BadArtifact:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise BadArtifact(f"{path}: not a readable archive ({reason}); copy it again") from error
 
