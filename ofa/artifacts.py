@@ -170,6 +170,15 @@ def read_foreign_json(path: Path) -> dict[str, Any]:
     return _json_object(read_bytes(path), where=str(path))
 
 
+def parse_json(text: bytes, *, where: str) -> dict[str, Any]:
+    """A JSON object from bytes that a stranger sent.
+
+    Raises:
+        BadArtifact: Names ``where``.
+    """
+    return _json_object(text, where=where)
+
+
 def write_json(
     path: Path,
     body: Mapping[str, object],

@@ -37,5 +37,13 @@ class NoisyMachine(OfaError):
     """A machine whose timings vary too much to be reported."""
 
 
+class TargetFailure(OfaError):
+    """A device that cannot be reached, or does not answer as it should."""
+
+
+class Disconnected(TargetFailure):
+    """A device that was cut off while it measured; it may answer when asked again."""
+
+
 class UnmeasuredLayer(OfaError):
     """A layer that a table of measurements lacks."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ofa
+from ofa.runtime.bundle import MODULES as MODULES_ON_DEVICES
 
 PACKAGE = Path(ofa.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "evaluate": ("subnet", "data", "checkpoint"),
     "predictor": ("space",),
     "opened": ("evaluate", "predictor", "checkpoint", "run_files", "shipped"),
-    "runtime": ("space",),
+    "runtime": ("space", "artifacts"),
     "latency": ("space", "runtime", "subnet", "artifacts"),
     "search": ("space",),
     "deploy": ("runtime", "latency", "subnet", "data", "run_files"),
@@ -49,6 +50,9 @@ TORCH_FREE = (
     "ofa.pipeline", "ofa.cli",
 )  # fmt: skip
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "lightning", "onnxruntime", "matplotlib")
+
+# These run on devices as well, where nothing else of ofa is: they read and write files themselves.
+ON_DEVICES = {PACKAGE / "runtime" / f"{module}.py" for module in MODULES_ON_DEVICES}
 
 CLOCKS = {"time", "timeit"}
 PICKLES = {"pickle", "dill", "cloudpickle", "joblib", "shelve"}
@@ -127,12 +131,28 @@ def test_only_timing_reads_the_clock():
 def test_only_artifacts_touches_files_and_only_data_opens_images():
     wrong = []
     for path, tree in _outside("artifacts.py"):
+        if path in ON_DEVICES:
+            continue
         legal = {"open"} if _room(path) == "data" else set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _file_call(node) in FILE_CALLS - legal:
                 wrong.append(f"{_at(path, node)} calls {ast.unparse(node.func)}")
 
     assert not wrong, "read and write through ofa.artifacts: " + "; ".join(wrong)
+
+
+def test_what_runs_on_devices_imports_numpy_and_its_own_kind_alone():
+    own = {f"ofa.runtime.{module}" for module in MODULES_ON_DEVICES}
+
+    wrong = [
+        f"{_at(path, node)} imports {module}"
+        for path in ON_DEVICES
+        for node, module in _imports(TREES[path])
+        if module.rpartition(".")[0] not in own
+        and module.split(".")[0] not in {*sys.stdlib_module_names, "numpy", "onnxruntime"}
+    ]
+
+    assert not wrong, "; ".join(wrong)
 
 
 def test_nothing_is_pickled_but_the_files_of_the_reference_and_no_other_format_is_used():

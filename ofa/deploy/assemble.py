@@ -34,10 +34,11 @@ from ofa.deploy.manifest import (
 )
 from ofa.deploy.picture import FrontPoint
 from ofa.deploy.report import ReportData, class_accuracies, render_front, render_report
-from ofa.deploy.timed import estimated, time_here
+from ofa.deploy.timed import estimated, time_here, time_on
 from ofa.deploy.verify import climb_forms, engine_images
 from ofa.latency import Device, LatencyModel
 from ofa.run_files import SearchOutcome, SubnetNotes
+from ofa.runtime import AbstractTarget
 from ofa.runtime.onnx_export import InputType, export_onnx
 from ofa.space import Arch, Encoding, activation_bytes, network
 from ofa.subnet import StaticNet
@@ -58,6 +59,7 @@ class Order:
         notes: What was measured of it.
         outcome: The search that chose it.
         device: Where it will run.
+        target: The device, where it can be reached.
         model: Latency model of the device.
         request: The engine that the device is meant to run.
         input_type: Pixels the engine takes.
@@ -78,6 +80,7 @@ class Order:
     notes: SubnetNotes
     outcome: SearchOutcome
     device: Device
+    target: AbstractTarget | None
     model: LatencyModel
     request: EngineRequest
     input_type: InputType
@@ -157,7 +160,11 @@ def build(order: Order, cache: EngineCache) -> Built:
         for request in requests
     )
     here = time_here(engines, images[:1], threads=order.threads)
-    measured = here.get(engines[-1].request.name) if order.is_here else None
+    meant = engines[-1]
+    if order.is_here or order.target is None:
+        measured = here.get(meant.request.name) if order.is_here else None
+    else:
+        measured = time_on(order.target, meant, threads=order.threads)
     return Built(engines=engines, here=here, measured=measured)
 
 

@@ -7,8 +7,7 @@ import numpy as np
 from ofa.deploy.engines import BuiltEngine
 from ofa.deploy.manifest import Latency
 from ofa.latency import Device, Estimate
-from ofa.latency.host import describe_machine
-from ofa.runtime import Timing, measure_ms
+from ofa.runtime import AbstractTarget, Timing, describe_machine, measure_ms
 
 WARMUP = 20
 REPEATS = 200
@@ -37,6 +36,22 @@ def time_here(
         )
         for (engine, _), timing in zip(able, timings, strict=True)
     }
+
+
+def time_on(target: AbstractTarget, engine: BuiltEngine, *, threads: int) -> Latency:
+    """Latency of the graph of an engine on a device, under ONNX Runtime there.
+
+    Raises:
+        TargetFailure: If the device cannot be reached, or fails.
+    """
+    timings = target.measure(
+        {"engine": engine.onnx}, threads=threads, warmup=WARMUP, repeats=REPEATS
+    )
+    where = target.describe()
+    return _latency(
+        timings["engine"],
+        machine=f"{where.machine}, {where.runtime} {where.runtime_version}, threads {threads}",
+    )
 
 
 def estimated(estimate: Estimate, device: Device) -> Latency:

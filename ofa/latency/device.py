@@ -12,6 +12,7 @@ from typing import Literal
 
 from ofa import artifacts
 from ofa.errors import BadArtifact, UnknownDevice
+from ofa.runtime.target import parse_address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +53,20 @@ class Description:
     """Threads of the runtime; ``None`` if not published."""
     batch: int
     """Images a run."""
-    target: Literal["local", "none"]
-    """Where to measure: on this machine, or nowhere, since nobody here can reach the device."""
+    target: str
+    """Where to measure: ``local`` is this machine, ``ssh://[user@]host[:port]`` and
+    ``adb:<serial>`` are others, ``none`` is a device that nobody here can reach."""
+    python: str = "python3"
+    """Interpreter on an ssh target, with numpy and ONNX Runtime."""
+    benchmark: str | None = None
+    """Program that times models on an adb target, relative to the device's folder."""
 
     def __post_init__(self) -> None:
         for name, value in (("batch", self.batch), ("threads", self.threads)):
             if value is not None and value < 1:
                 raise BadArtifact(f"{name}: {value} is not a count; use 1 or more")
+        if self.target != "none":
+            parse_address(self.target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,20 +119,26 @@ def list_devices(root: Path) -> tuple[Device, ...]:
 
 
 def load_device(root: Path, name: str) -> Device:
-    """The device that answers to ``name``.
+    """The device that answers to ``name``, or whose folder ``name`` is.
 
     Raises:
         UnknownDevice: Lists the near names and all known ones.
         BadArtifact: As ``list_devices``.
     """
+    own = Path(name) / "device.yaml"
+    if own.is_file():
+        return _read(own)
     by_name = {known: device for device in list_devices(root) for known in device.names}
     if name in by_name:
         return by_name[name]
     near = difflib.get_close_matches(name.lower(), by_name, n=3, cutoff=0.5)
     guess = f"did you mean {' or '.join(near)}? " if near else ""
-    raise UnknownDevice(f"no device is called {name!r}; {guess}known: {', '.join(sorted(by_name))}")
+    raise UnknownDevice(
+        f"no device is called {name!r}; {guess}known: {', '.join(sorted(by_name))}; "
+        "or give the folder of a device.yaml of your own"
+    )
 
 
 def _read(path: Path) -> Device:
     description = artifacts.parse(Description, artifacts.read_yaml(path), where=str(path))
-    return Device(folder=path.parent, description=description)
+    return Device(folder=path.resolve().parent, description=description)

@@ -18,7 +18,7 @@ taken up anywhere. Heavy libraries are imported inside the functions.
 from ofa.pipeline.accuracy_data import sample
 from ofa.pipeline.bench import bench
 from ofa.pipeline.bundle import Wish, deploy
-from ofa.pipeline.device import devices, profile
+from ofa.pipeline.device import check_profile, devices, ingest_profile, pack_profile, profile
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.predictor import fit_predictor
@@ -31,10 +31,13 @@ __all__ = [
     "Track",
     "Wish",
     "bench",
+    "check_profile",
     "deploy",
     "devices",
     "extract",
     "fit_predictor",
+    "ingest_profile",
+    "pack_profile",
     "profile",
     "sample",
     "search",

@@ -49,7 +49,7 @@ def bench(
     """
     from ofa.deploy import load_bundle
     from ofa.deploy.bench import bench_engines, bench_torch
-    from ofa.latency.host import describe_machine
+    from ofa.runtime import describe_machine
 
     loaded = load_bundle(bundle)
     engines = bench_engines(loaded, batches=batches, threads=threads, repeats=repeats)

@@ -18,7 +18,7 @@ from ofa.opened import (
     predictor,
     read_fit,
 )
-from ofa.pipeline.device import profile
+from ofa.pipeline.device import profile, target_of
 from ofa.run_files import read_front
 from ofa.shipped import shipped
 from ofa.space import Encoding
@@ -47,7 +47,13 @@ class Wish:
 
 
 def deploy(
-    *, subnet: Path, front: Path, checkpoint: str, out: Path, wish: Wish | None = None
+    *,
+    subnet: Path,
+    front: Path,
+    checkpoint: str,
+    out: Path,
+    device: str | None = None,
+    wish: Wish | None = None,
 ) -> Path:
     """Export a subnet, build its engines, check them against the network, time and bundle them.
 
@@ -56,6 +62,7 @@ def deploy(
     Args:
         subnet: Folder that ``extract`` wrote.
         front: File that ``search`` wrote.
+        device: Folder of the device; ``None`` takes the name that the front tells.
 
     Returns:
         ``out/bundles/<arch id>-<device>``, with runtime and precision where these are not the
@@ -68,7 +75,7 @@ def deploy(
     from ofa.deploy import assemble, build, load_bundle
 
     wish = wish or Wish()
-    order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, wish=wish)
+    order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=device, wish=wish)
     path = bundle_path(order, out, wish)
     if wish.cache and path.exists():
         try:
@@ -81,7 +88,9 @@ def deploy(
     return publish(assemble(order, built, (attempt,)), path, out)
 
 
-def prepare(*, subnet: Path, front: Path, checkpoint: str, wish: Wish) -> "Order":
+def prepare(
+    *, subnet: Path, front: Path, checkpoint: str, device: str | None = None, wish: Wish
+) -> "Order":
     """Gather all that a bundle is made from.
 
     Raises:
@@ -99,8 +108,9 @@ def prepare(*, subnet: Path, front: Path, checkpoint: str, wish: Wish) -> "Order
     if notes.supernet_sha256 != artifacts.sha256(supernet):
         raise BadArtifact(f"{subnet}: was cut from another supernet than {supernet}; extract again")
     measured = files.read_accuracy(accuracy, supernet=supernet)
-    device = load_device(shipped("devices"), outcome.device)
-    request = engine_request(device, wish)
+    named = device or outcome.device
+    found = load_device(shipped("devices"), named)
+    request = engine_request(found, wish)
     images = judges(folder)
     encoding = Encoding(notes.space)
     uniform = uniform_archs(notes.space)
@@ -108,7 +118,7 @@ def prepare(*, subnet: Path, front: Path, checkpoint: str, wish: Wish) -> "Order
     asked = {
         "subnet": artifacts.sha256(subnet / "subnet.safetensors"),
         "outcome": artifacts.digest(asdict(outcome)),
-        "device": artifacts.digest(asdict(device.description)),
+        "device": artifacts.digest(asdict(found.description)),
         "engine": asdict(request),
         "input": wish.input,
         "ofa": ofa.__version__,
@@ -120,8 +130,9 @@ def prepare(*, subnet: Path, front: Path, checkpoint: str, wish: Wish) -> "Order
         tensors=tensors,
         notes=notes,
         outcome=outcome,
-        device=device,
-        model=profile(device=outcome.device, checkpoint=checkpoint),
+        device=found,
+        target=None if found.description.target == "none" else target_of(found),
+        model=profile(device=named, checkpoint=checkpoint),
         request=request,
         input_type=wish.input,
         calibration=images.calibration,

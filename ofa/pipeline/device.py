@@ -1,9 +1,17 @@
-"""Devices: those known, and the latency model of one."""
+"""Devices: those known, the latency model of one, and how to measure one that is out of reach."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ofa import artifacts
-from ofa.latency import Device, LatencyModel, list_devices, load_device, load_model
+from ofa.errors import BadArtifact
+from ofa.latency import Device, Evidence, LatencyModel, list_devices, load_device, load_model
 from ofa.opened import find_checkpoint, open_supernet
+from ofa.runtime import AbstractTarget, open_target
 from ofa.shipped import shipped
+
+if TYPE_CHECKING:
+    from ofa.latency.remembered import Memory
 
 
 def devices() -> tuple[Device, ...]:
@@ -11,24 +19,154 @@ def devices() -> tuple[Device, ...]:
     return list_devices(shipped("devices"))
 
 
-def profile(*, device: str, checkpoint: str, fresh: bool = False) -> LatencyModel:
-    """The latency model of a device; a device at hand is measured on first use, then remembered.
+def profile(
+    *, device: str, checkpoint: str, num: int | None = None, fresh: bool = False
+) -> LatencyModel:
+    """The latency model of a device; one that can be reached is measured once, then remembered.
+
+    A model measured here comes first, then the one in the device's folder. This machine is measured
+    again when its processor or runtime is no longer the one remembered; other devices when asked.
 
     Args:
+        device: Name of a device, or a folder that holds a ``device.yaml``.
+        num: Subnets to time; ``None`` takes what is remembered, else the usual number.
         fresh: Whether to measure again what is remembered.
 
     Raises:
         OfaError: If the device must be measured, but cannot be.
     """
-    target = load_device(shipped("devices"), device)
-    if target.description.target != "local":
-        return load_model(target.model_path)
-    from ofa.latency.host import host_model
-    from ofa.latency.rig import onnxruntime_rig
+    found = load_device(shipped("devices"), device)
+    out_of_reach = found.description.target == "none"
+    if out_of_reach and not _folder(found).exists() and found.model_path.exists():
+        return load_model(found.model_path)  # the common case, which needs no checkpoint
+    memory = _memory(found, checkpoint)
+    kept = None if fresh and not out_of_reach else memory.recall()
+    if kept and (out_of_reach or num in (None, kept.num)) and not _is_stale(found, kept.machine):
+        return kept.model
+    if not out_of_reach:
+        return memory.measure(target_of(found), num=num, fresh=fresh)
+    if found.model_path.exists():
+        return load_model(found.model_path)
+    raise BadArtifact(
+        f"{found.folder / 'device.yaml'}: nobody here can reach the device (target: none), and it "
+        f"was never measured; pack what to run there: ofa profile --device {device} --pack out.zip"
+    )
+
+
+def target_of(device: Device) -> AbstractTarget:
+    """The target at the address of a device.
+
+    Raises:
+        BadArtifact: If nobody here can reach it.
+        TargetFailure: If its description lacks what the address needs.
+    """
+    runs = device.description
+    if runs.target == "none":
+        raise BadArtifact(
+            f"{device.folder / 'device.yaml'}: nobody here can reach the device (target: none); "
+            "give an address, or carry a bundle there: ofa profile --pack"
+        )
+    benchmark = device.folder / runs.benchmark if runs.benchmark else None
+    return open_target(runs.target, python=runs.python, benchmark=benchmark)
+
+
+def check_profile(*, device: str, checkpoint: str, num: int, seed: int = 1) -> Evidence:
+    """Time ``num`` random subnets that the model of a device has not seen, and compare."""
+    from ofa.latency.fit_profile import check_model
+    from ofa.latency.plan import random_plan
+    from ofa.latency.profile import run_plan
+
+    found = load_device(shipped("devices"), device)
+    target = target_of(found)
+    model = profile(device=device, checkpoint=checkpoint)
+    memory = _memory(found, checkpoint)
+    plan = random_plan(memory.plan(None), num=num, seed=seed)
+    return check_model(model, memory.space, run_plan(plan, target))
+
+
+def pack_profile(*, device: str, checkpoint: str, out: Path, num: int | None = None) -> Path:
+    """Write the bundle that measures a device which no one can reach from here.
+
+    Returns:
+        ``out``.
+    """
+    from ofa.runtime.bundle import bundle
+
+    found = load_device(shipped("devices"), device)
+    plan = _memory(found, checkpoint).plan(num)
+    asked = "" if num is None else f" --num {num}"
+    data = bundle(
+        ((name, plan.engine(name)) for name in plan.names),
+        names=plan.names,
+        threads=plan.threads,
+        protocol=plan.protocol,
+        identity=plan.identity(),
+        readme=_README.format(
+            file=out.name, device=device, checkpoint=checkpoint, asked=asked, num=len(plan.archs)
+        ),
+    )
+    artifacts.write_atomically(out, data)
+    return out
+
+
+def ingest_profile(
+    *, device: str, checkpoint: str, results: Path, num: int | None = None
+) -> LatencyModel:
+    """The latency model from the results of a bundle, which are checked, then remembered.
+
+    Raises:
+        BadArtifact: If they are not whole, or of something else.
+        NoisyMachine: If the device was disturbed while it measured.
+    """
+    from ofa.latency.profile import settled
+    from ofa.latency.remembered import NUM_SUBNETS
+    from ofa.latency.rounds_file import read_rounds
+
+    found = load_device(shipped("devices"), device)
+    memory = _memory(found, checkpoint)
+    plan = memory.plan(num)
+    measured = settled(plan, read_rounds(results, plan), who=str(results))
+    memory.check_runtime(measured.provenance)
+    path = memory.rounds_path(plan, measured.provenance)
+    artifacts.write_atomically(path, artifacts.read_bytes(results))
+    return memory.keep(measured, num=NUM_SUBNETS if num is None else num, rounds=path)
+
+
+def _memory(device: Device, checkpoint: str) -> "Memory":
+    from ofa.latency.remembered import Memory
 
     space = open_supernet(find_checkpoint(checkpoint))[1].space
-    identity = artifacts.digest(space.to_dict())[:12]
-    cache = artifacts.cache_folder() / "devices" / target.id / f"{identity}.json"
-    if fresh:
-        cache.unlink(missing_ok=True)
-    return host_model(cache, space, onnxruntime_rig(threads=target.description.threads or 1))
+    return Memory(folder=_folder(device), device=device, space=space)
+
+
+def _folder(device: Device) -> Path:
+    """Where the profiles of a device are kept: in its own folder, if it is not a shipped one."""
+    if device.folder.parent == shipped("devices"):
+        return artifacts.cache_folder() / "devices" / device.id
+    return device.folder / "profiles"
+
+
+def _is_stale(device: Device, machine: tuple[str, str]) -> bool:
+    """Whether this machine is no longer the one remembered; others are not asked."""
+    return device.description.target == "local" and target_of(device).describe().identity != machine
+
+
+_README = """\
+This file times {num} neural networks on the device that runs it, for: ofa profile --device {device}
+
+It needs Python 3.10 or newer with numpy and onnxruntime:
+
+    pip install numpy onnxruntime
+
+Close other programs, plug the device in, and run it as it is; there is nothing to unpack:
+
+    python3 {file}
+
+It writes results.jsonl. If it is cut off, run it again: it goes on where it stopped. Send
+results.jsonl back; there it is taken in by
+
+    ofa profile --device {device} --checkpoint {checkpoint}{asked} --ingest results.jsonl
+
+The program is the plain text in ofa/runtime/ within this zip. It uses no network, reads what the
+kernel tells about processor, clock, load and temperature, and writes results.jsonl alone.
+"""

@@ -69,7 +69,7 @@ def specialize(
                 raise
             front = find(budget_ms=budget_ms)  # feasible, though not with the guard kept free
         subnet = extract(front=front, checkpoint=checkpoint, out=out)
-        order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, wish=wish)
+        order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=device, wish=wish)
         built = build(order, engine_cache(wish))
         attempts = (*attempts, attempt_of(order, built))
         if budget_ms is None or holds(budget_ms, attempts):

@@ -1,4 +1,4 @@
-"""The only clock of the project.
+"""The only clock of the project, on this machine and on every device.
 
 Latencies are compared far more often than they are read, so what is compared is timed side by side:
 a round times every run once, and a machine that slows down slows all of them alike.
@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 import numpy as np
 
@@ -58,6 +59,11 @@ def stopwatch() -> Callable[[], float]:
     """Start a clock; calling the result tells the seconds since then."""
     started_at = time.perf_counter()
     return lambda: time.perf_counter() - started_at
+
+
+def utc_now() -> str:
+    """The moment, to the second, e.g. ``2026-11-24T20:52:36+00:00``; for provenance."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")  # noqa: UP017  # Python 3.10
 
 
 def _elapsed_ns(run: Callable[[], object], calls: int) -> int:

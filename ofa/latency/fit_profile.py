@@ -1,0 +1,70 @@
+"""From a profile to a latency model, and how well a model foretells subnets timed afterwards."""
+
+from functools import partial
+
+import numpy as np
+
+from ofa.latency.design import layer_counts
+from ofa.latency.features import layer_key, network_features
+from ofa.latency.fit import Fit, Measurements, cross_validate, draw_from_networks, named_draws
+from ofa.latency.model import Evidence, LatencyModel, Source
+from ofa.latency.profile import Profile
+from ofa.space import SearchSpace, network
+
+
+def fit_profile(space: SearchSpace, profile: Profile, *, seed: int = 0) -> LatencyModel:
+    """The latency model of a profile, with as much correction by layer as errs least."""
+    layers = [network(space, arch).layers for arch in profile.archs]
+    keys = sorted({layer_key(layer) for net in layers for layer in net})
+    features = np.array([network_features(net) for net in layers])
+    measured = Measurements(
+        features=np.concatenate([features, layer_counts(layers, keys)], axis=1),
+        latency_ms=np.array([timing.median_ms for timing in profile.timings]),
+    )
+    fits: list[Fit] = [
+        partial(draw_from_networks, correction=correction, num_draws=20, seed=seed)
+        for correction in (0.0, 0.1, 0.3, 1.0, 3.0)
+    ]
+    judged = [cross_validate(fit, measured, num_folds=min(10, len(layers))) for fit in fits]
+    best = min(range(len(fits)), key=lambda index: judged[index].noise)
+    return LatencyModel(
+        label="calibrated",
+        fitted_ms=(float(measured.latency_ms.min()), float(measured.latency_ms.max())),
+        noise=judged[best].noise,
+        evidence=judged[best].evidence,
+        sources=(_source(profile),),
+        draws=named_draws(fits[best](measured), keys),
+    )
+
+
+def check_model(model: LatencyModel, space: SearchSpace, profile: Profile) -> Evidence:
+    """How well a model foretells a profile's subnets, except the reference, which it knows."""
+    from scipy import stats
+
+    estimates = [model.estimate(network(space, arch).layers) for arch in profile.archs[1:]]
+    measured_ms = np.array([timing.median_ms for timing in profile.timings[1:]])
+    estimated_ms = np.array([estimate.latency_ms for estimate in estimates])
+    errors = np.abs(estimated_ms / measured_ms - 1)
+    within = [
+        estimate.low_ms <= ms <= estimate.high_ms
+        for estimate, ms in zip(estimates, measured_ms, strict=True)
+    ]
+    return Evidence(
+        method="subnets timed afterwards",
+        num_networks=len(measured_ms),
+        mape_percent=round(100 * float(errors.mean()), 2),
+        max_percent=round(100 * float(errors.max()), 2),
+        spearman=round(float(stats.spearmanr(estimated_ms, measured_ms).statistic), 4),
+        coverage_percent=round(100 * float(np.mean(within)), 1),
+    )
+
+
+def _source(profile: Profile) -> Source:
+    made_on = profile.provenance
+    return Source(
+        repository=f"{made_on.machine}, {made_on.runtime} {made_on.runtime_version}",
+        commit=None,
+        path="",
+        licence="own measurement",
+        rows=len(profile.archs),
+    )

@@ -1,0 +1,104 @@
+"""What to time on a device, as data: subnets of a space, and how."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ofa import artifacts
+from ofa.latency.design import informative_subnets
+from ofa.latency.engines import engine_of
+from ofa.runtime.rounds import Protocol, in_rounds
+from ofa.space import Arch, Encoding, SearchSpace, network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Subnets of a space to time on a device.
+
+    Attributes:
+        space: Space of the subnets.
+        archs: Subnets; the first is the reference of every round.
+        threads: Threads of the runtime.
+        batch: Images a run.
+        protocol: How they are timed.
+    """
+
+    space: SearchSpace
+    archs: tuple[Arch, ...]
+    threads: int
+    batch: int
+    protocol: Protocol
+
+    @cached_property
+    def by_name(self) -> dict[str, Arch]:
+        """Each subnet by its id."""
+        return {arch.id: arch for arch in self.archs}
+
+    @property
+    def names(self) -> list[str]:
+        """Ids of the subnets, in their order."""
+        return list(self.by_name)
+
+    @property
+    def rounds(self) -> list[list[str]]:
+        """Ids of the subnets of each round, the reference first."""
+        return in_rounds(self.names, self.protocol)
+
+    def identity(self) -> dict[str, object]:
+        """What tells this plan from every other; results are only ever taken for their own plan."""
+        return {
+            "space": artifacts.digest(self.space.to_dict()),
+            "subnets": artifacts.digest(self.names),
+            "threads": self.threads,
+            "batch": self.batch,
+            "protocol": asdict(self.protocol),
+        }
+
+    def engine(self, name: str) -> bytes:
+        """The ONNX file of a subnet."""
+        return engine_of(network(self.space, self.by_name[name]), batch=self.batch)
+
+    def engines(self, index: int, *, known: Mapping[str, bytes]) -> dict[str, bytes]:
+        """The ONNX files of a round, taken from ``known`` where they are there."""
+        return {name: known.get(name) or self.engine(name) for name in self.rounds[index]}
+
+
+def informative_plan(
+    space: SearchSpace,
+    *,
+    num: int,
+    threads: int = 1,
+    batch: int = 1,
+    protocol: Protocol | None = None,
+    seed: int = 0,
+) -> Plan:
+    """A plan from which the cost of every layer of the space can be told.
+
+    Args:
+        num: Subnets to time, besides the largest and the smallest.
+    """
+    encoding = Encoding(space)
+    genotypes = informative_subnets(encoding, num=num, rng=np.random.default_rng(seed))
+    return Plan(
+        space=space,
+        archs=tuple(encoding.decode(genotypes)),
+        threads=threads,
+        batch=batch,
+        protocol=protocol or Protocol(),
+    )
+
+
+def random_plan(plan: Plan, *, num: int, seed: int) -> Plan:
+    """As ``plan``, but with random subnets that it does not hold, to check a model on."""
+    encoding = Encoding(plan.space)
+    drawn = encoding.unique(encoding.sample(4 * num, np.random.default_rng(seed)))
+    unseen = [arch for arch in encoding.decode(drawn) if arch.id not in plan.by_name]
+    return Plan(
+        space=plan.space,
+        archs=(plan.archs[0], *unseen[:num]),
+        threads=plan.threads,
+        batch=plan.batch,
+        protocol=plan.protocol,
+    )

@@ -1,0 +1,244 @@
+"""An Android device that adb reaches, timed by a benchmark program that the user built for it.
+
+Two programs are understood: ONNX Runtime's ``onnxruntime_perf_test`` and TFLite's
+``benchmark_model``. They time one model at a time, so the models take turns, pass by pass, and the
+median over the passes counts. Files lie in a folder of their own on the device and go afterwards.
+"""
+
+import hashlib
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ofa import artifacts
+from ofa.errors import Disconnected, TargetFailure
+from ofa.runtime.machine import Provenance
+from ofa.runtime.target import AbstractTarget
+from ofa.runtime.timing import Timing, utc_now
+
+_FOLDER = "/data/local/tmp/ofa-profile"
+_PASSES = 5
+_TIMEOUT_S = 600
+_ABSENT = ("not found", "no devices", "offline", "closed", "unauthorized", "cannot connect",
+           "failed to connect", "connection reset")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What one run of a benchmark program tells.
+
+    Attributes:
+        lowest_ms: Fastest inference.
+        median_ms: Median, or the mean where the program tells no median.
+        p90_ms: A tenth of the inferences took more; the mean where the program tells nothing.
+    """
+
+    lowest_ms: float
+    median_ms: float
+    p90_ms: float
+
+
+def perf_test_command(
+    program: str, model: str, *, threads: int, warmup: int, repeats: int
+) -> list[str]:
+    """The command line of ``onnxruntime_perf_test``, which warms up once by itself."""
+    return [program, "-e", "cpu", "-m", "times", "-r", str(repeats), "-x", str(threads),
+            "-o", "99", "-I", "-s", model, f"{model}.result"]  # fmt: skip
+
+
+def read_perf_test(output: str) -> Sample:
+    """What ``onnxruntime_perf_test`` printed.
+
+    Raises:
+        TargetFailure: If it printed something else.
+    """
+    found = {
+        name: re.search(rf"{name} Latency(?: is|:) ([0-9.eE+-]+) s", output)
+        for name in ("Min", "P50", "P90")
+    }
+    return _sample([float(match[1]) * 1e3 for match in found.values() if match], output)
+
+
+def benchmark_model_command(
+    program: str, model: str, *, threads: int, warmup: int, repeats: int
+) -> list[str]:
+    """The command line of TFLite's ``benchmark_model``."""
+    return [program, f"--graph={model}", f"--num_threads={threads}", f"--warmup_runs={warmup}",
+            f"--num_runs={repeats}", "--min_secs=0", "--warmup_min_secs=0"]  # fmt: skip
+
+
+def read_benchmark_model(output: str) -> Sample:
+    """What TFLite's ``benchmark_model`` printed; its last line of statistics is of what counts.
+
+    Raises:
+        TargetFailure: If it printed something else.
+    """
+    lines = re.findall(r"^.*\bcount=\d+.*\bmin=.*\bavg=.*$", output, flags=re.MULTILINE)
+    found = dict(re.findall(r"(\w+)=([0-9.eE+-]+)", lines[-1])) if lines else {}
+    median_us = found.get("median", found.get("avg", ""))
+    figures_us = [found.get("min", ""), median_us, found.get("p90", found.get("p95", median_us))]
+    return _sample([float(us) / 1e3 for us in figures_us if us], output)
+
+
+Commands = Callable[..., list[str]]
+PROGRAMS: dict[str, tuple[str, Commands, Callable[[str], Sample]]] = {
+    "onnxruntime_perf_test": ("onnxruntime", perf_test_command, read_perf_test),
+    "benchmark_model": ("tflite", benchmark_model_command, read_benchmark_model),
+}
+"""Runtime, command line and reader of each benchmark program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdbTarget(AbstractTarget):
+    """A device behind adb.
+
+    Attributes:
+        serial: Serial number, see ``adb devices``.
+        benchmark: Program that times a model there, built for the device.
+    """
+
+    serial: str
+    benchmark: Path
+
+    def describe(self) -> Provenance:
+        """What the device is, and its state now.
+
+        Raises:
+            TargetFailure: If it cannot be reached, or the program is not understood.
+        """
+        program = artifacts.read_bytes(self.benchmark)
+        runtime, _, _ = self._program()
+        cpu = "/sys/devices/system/cpu/cpu0/cpufreq"
+        model = self._told("getprop", "ro.product.model") or self._told("uname", "-n")
+        chip = self._told("getprop", "ro.soc.model") or self._told("getprop", "ro.board.platform")
+        release = self._told("getprop", "ro.build.version.release")
+        khz = _number(self._told("cat", f"{cpu}/scaling_cur_freq"))
+        load = _number((self._told("cat", "/proc/loadavg") or "").partition(" ")[0])
+        heat = _number(self._told("cat", "/sys/class/thermal/thermal_zone0/temp"))
+        return Provenance(
+            machine=", ".join(part for part in (model, chip, self.serial) if part),
+            system=f"Android {release}" if release else self._told("uname", "-sr") or "unknown",
+            runtime=runtime,
+            runtime_version=f"{self.benchmark.name} {hashlib.sha256(program).hexdigest()[:12]}",
+            governor=self._told("cat", f"{cpu}/scaling_governor"),
+            clock_mhz=khz / 1e3 if khz else None,
+            load_1min=load,
+            temperature_c=heat / 1e3 if heat else None,
+            measured_at=utc_now(),
+        )
+
+    def measure(
+        self, engines: Mapping[str, bytes], *, threads: int, warmup: int, repeats: int
+    ) -> dict[str, Timing]:
+        """Timings of engines, by name, which take turns.
+
+        ``p10_ms`` is the median over the passes of the fastest inference, since neither program
+        tells the 10th percentile.
+
+        Raises:
+            Disconnected: If the device went away.
+            TargetFailure: If the program fails, or prints what is not understood.
+        """
+        _, command, read = self._program()
+        passes = min(_PASSES, repeats)
+        each = -(-repeats // passes)
+        program = f"{_FOLDER}/{self.benchmark.name}"
+        models = {name: f"{_FOLDER}/{index}.onnx" for index, name in enumerate(engines)}
+        samples: dict[str, list[Sample]] = {name: [] for name in engines}
+        try:
+            self._shell("mkdir", "-p", _FOLDER)
+            self._adb("push", str(self.benchmark), program)
+            self._shell("chmod", "700", program)
+            for name, engine in engines.items():
+                self._push(engine, models[name])
+            for _ in range(passes):
+                for name, model in models.items():
+                    output = self._shell(
+                        *command(program, model, threads=threads, warmup=warmup, repeats=each)
+                    )
+                    samples[name].append(read(output))
+        finally:
+            self._told("rm", "-r", "-f", _FOLDER)
+        return {name: _timing(taken, repeats=passes * each) for name, taken in samples.items()}
+
+    def __str__(self) -> str:
+        return f"adb:{self.serial}"
+
+    def _program(self) -> tuple[str, Commands, Callable[[str], Sample]]:
+        if self.benchmark.name not in PROGRAMS:
+            raise TargetFailure(
+                f"{self.benchmark}: is no benchmark program known here; name one of: "
+                f"{', '.join(PROGRAMS)}"
+            )
+        return PROGRAMS[self.benchmark.name]
+
+    def _push(self, engine: bytes, there: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            artifacts.write_atomically(path, engine)
+            self._adb("push", str(path), there)
+
+    def _told(self, *words: str) -> str | None:
+        """What a command on the device prints; ``None`` if the device lacks or refuses it."""
+        done = self._run("shell", shlex.join(words))
+        return done.stdout.strip() or None if done.returncode == 0 else None
+
+    def _shell(self, *words: str) -> str:
+        return self._adb("shell", shlex.join(words))
+
+    def _adb(self, *words: str) -> str:
+        done = self._run(*words)
+        if done.returncode == 0:
+            return done.stdout
+        lines = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
+        raise TargetFailure(f"{self}: {shlex.join(words)[:120]} failed there ({lines[-1]})")
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        try:
+            done = subprocess.run(
+                ["adb", "-s", self.serial, *words],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                timeout=_TIMEOUT_S,
+            )
+        except FileNotFoundError as error:
+            raise TargetFailure(
+                f"{self}: there is no adb here; install it: apt-get install adb"
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise Disconnected(f"{self}: no answer within {_TIMEOUT_S} s; try again") from error
+        told = done.stderr.lower()
+        if (
+            done.returncode
+            and told.startswith(("adb:", "error:"))
+            and any(word in told for word in _ABSENT)
+        ):
+            reason = done.stderr.strip().splitlines()[-1]
+            raise Disconnected(f"{self}: cannot be reached ({reason}); look at: adb devices")
+        return done
+
+
+def _sample(figures_ms: Sequence[float], output: str) -> Sample:
+    if len(figures_ms) != 3 or not 0 < figures_ms[0] <= figures_ms[1] <= figures_ms[2] < 3.6e6:
+        shown = " ".join(output.split())[-200:] or "nothing"
+        raise TargetFailure(f"the benchmark program prints no statistics known here: {shown}")
+    lowest_ms, median_ms, p90_ms = figures_ms
+    return Sample(lowest_ms=lowest_ms, median_ms=median_ms, p90_ms=p90_ms)
+
+
+def _timing(samples: Sequence[Sample], *, repeats: int) -> Timing:
+    figures = [(sample.lowest_ms, sample.median_ms, sample.p90_ms) for sample in samples]
+    p10_ms, median_ms, p90_ms = (float(ms) for ms in np.median(figures, axis=0))
+    return Timing(median_ms=median_ms, p10_ms=p10_ms, p90_ms=p90_ms, repeats=repeats)
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and re.fullmatch(r"-?\d+(\.\d+)?", text) else None

@@ -1,0 +1,177 @@
+"""Times the ONNX files of a bundle on the device that runs it; see ``ofa.runtime.bundle``.
+
+It needs Python 3.10, numpy and ONNX Runtime, and nothing else. Each round is written at once, so
+that a second start goes on where the first was cut off. With ``--print`` one round is timed and
+printed, which is what an ssh target reads.
+"""
+
+import argparse
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa.runtime.machine import Provenance, provenance
+from ofa.runtime.rounds import Protocol, Round, in_rounds, largest_drift, next_round
+from ofa.runtime.timing import Timing, measure_ms
+
+ANSWER = "ofa-answer "
+"""What the one line begins with that an ssh target looks for."""
+PLAN, ENGINES = "plan.json", "engines/"
+
+Run = Callable[[], object]
+
+
+def onnxruntime_provenance() -> Provenance:
+    """The circumstances on this machine, now, under ONNX Runtime."""
+    import onnxruntime
+
+    return provenance(runtime="onnxruntime", runtime_version=onnxruntime.__version__)
+
+
+def onnxruntime_run(engine: bytes, threads: int) -> Run:
+    """One run of an ONNX file on zeros; a batch that the file leaves open is 1.
+
+    Threads wait without spinning, and the graph is optimized fully, as where subnets are deployed.
+
+    Raises:
+        RuntimeError: If ONNX Runtime cannot load it.
+    """
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors  # type: ignore[attr-defined]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(engine, options, providers=["CPUExecutionProvider"])
+    except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf,
+            errors.NotImplemented, errors.RuntimeException) as error:  # fmt: skip
+        version = onnxruntime.__version__
+        raise RuntimeError(f"ONNX Runtime {version} cannot load an engine ({error})") from error
+    inputs = {}
+    for node in session.get_inputs():
+        shape = [size if isinstance(size, int) else 1 for size in node.shape]
+        inputs[node.name] = np.zeros(shape, _NUMPY_TYPES[node.type])
+    return lambda: session.run(None, inputs)
+
+
+def measure(
+    engines: Mapping[str, bytes],
+    *,
+    threads: int,
+    warmup: int,
+    repeats: int,
+    load: Callable[[bytes, int], Run] = onnxruntime_run,
+) -> dict[str, Timing]:
+    """Interleaved timings of engines, by name."""
+    runs = [load(engine, threads) for engine in engines.values()]
+    return dict(zip(engines, measure_ms(runs, warmup=warmup, repeats=repeats)))
+
+
+def main(archive: str, argv: list[str]) -> int:
+    """Run the bundle ``archive``.
+
+    Returns:
+        0, or 1 after an error, which is printed as one line.
+    """
+    parser = argparse.ArgumentParser(description="Times networks on this device.")
+    parser.add_argument("--out", type=Path, default=Path("results.jsonl"), help="where results go")
+    parser.add_argument("--print", action="store_true", help="time one round and print it")
+    options = parser.parse_args(argv)
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            plan = json.loads(bundle.read(PLAN))
+            if options.print:
+                print(ANSWER + json.dumps(_first_round(bundle, plan)), flush=True)
+            else:
+                print(_all_rounds(bundle, plan, options.out))
+    except (OSError, RuntimeError, MemoryError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(ANSWER + json.dumps({"error": reason}) if options.print else reason, flush=True)
+        return 1
+    return 0
+
+
+def _first_round(bundle: zipfile.ZipFile, plan: dict[str, Any]) -> dict[str, Any]:
+    """The first round, or the circumstances alone where there are no engines."""
+    if not plan["names"]:
+        return {"provenance": asdict(onnxruntime_provenance())}
+    return asdict(_round(bundle, plan, 0))
+
+
+def _all_rounds(bundle: zipfile.ZipFile, plan: dict[str, Any], out: Path) -> str:
+    """Time what is missing from ``out``; returns how it went."""
+    protocol = Protocol(**plan["protocol"])
+    rounds = in_rounds(plan["names"], protocol)
+    done = _resume(out, plan)
+    resumed = len(done)
+    while (index := next_round(rounds, done, protocol, resumed=resumed)) < len(rounds):
+        done.append(_round(bundle, plan, index))
+        _append(out, asdict(done[-1]))
+        print(f"round {index + 1} of {len(rounds)}", file=sys.stderr)
+    drift = largest_drift(rounds, done)
+    mend = "; too much: stop other programs and start again" if drift > protocol.max_drift else ""
+    return f"{out}: {len(rounds)} rounds, drift {drift:.1%}{mend}"
+
+
+def _round(bundle: zipfile.ZipFile, plan: dict[str, Any], index: int) -> Round:
+    protocol = Protocol(**plan["protocol"])
+    names = in_rounds(plan["names"], protocol)[index]
+    timings = measure(
+        {name: bundle.read(f"{ENGINES}{name}.onnx") for name in names},
+        threads=plan["threads"],
+        warmup=protocol.warmup,
+        repeats=protocol.repeats,
+    )
+    return Round(index=index, timings=timings, provenance=onnxruntime_provenance())
+
+
+def _resume(out: Path, plan: dict[str, Any]) -> list[Round]:
+    """The rounds that an earlier start wrote; starts the file if there are none."""
+    header = {"schema": plan["schema"], "identity": plan["identity"]}
+    whole = out.read_bytes() if out.exists() else b""
+    lines = whole[: whole.rfind(b"\n") + 1].splitlines()
+    if not lines:
+        out.write_bytes(json.dumps(header).encode() + b"\n")
+        return []
+    first, *bodies = [json.loads(line) for line in lines]
+    if {name: first.get(name) for name in header} != header:
+        raise OSError(f"{out}: holds results of another bundle; choose another --out")
+    rounds = [
+        Round(
+            index=body["index"],
+            timings={name: Timing(**timing) for name, timing in body["timings"].items()},
+            provenance=Provenance(**body["provenance"]),
+        )
+        for body in bodies
+    ]
+    here = onnxruntime_provenance().identity
+    if rounds and rounds[-1].provenance.identity != here:
+        raise OSError(f"{out}: was begun on {rounds[-1].provenance.identity}, but this is {here}")
+    with out.open("r+b") as file:
+        file.truncate(whole.rfind(b"\n") + 1)
+    return rounds
+
+
+def _append(out: Path, body: dict[str, Any]) -> None:
+    with out.open("ab") as file:
+        file.write(json.dumps(body).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+_NUMPY_TYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}

@@ -1,0 +1,141 @@
+"""A phone behind adb: the real client, before a stand-in for its server. No phone was at hand."""
+
+import shutil
+
+import pytest
+from runtime.adb_server import Phone, adb_server
+
+from ofa.errors import Disconnected, TargetFailure
+from ofa.runtime import open_target
+from ofa.runtime.adb import read_benchmark_model, read_perf_test
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("adb") is None, reason="needs adb: apt-get install adb"
+)
+
+PERF_TEST = """
+Session creation time cost: 0.0131 s
+Average inference time cost: 3.59 ms
+Min Latency{0} {1} {2}
+Max Latency{0} 0.0042 {2}
+P50 Latency{0} {3} {2}
+P90 Latency{0} 0.00371 {2}
+"""
+BENCHMARK_MODEL = """
+INFO: Running benchmark for at least 1 iterations
+INFO: count=1 curr=5210 p5=5210 median=5210 p95=5210
+INFO: count=3 first=4000 curr=4100 min=3900 max=4100 avg=4000 std=80
+INFO: count=50 first=3021 curr=3043 min=2990 max=3403 avg=3050.5 std=51 p5=3000 median=3040 p95=3090
+INFO: Inference timings in us: Init: 5685, First inference: 5210, Warmup (avg): 4000
+"""
+
+
+def a_phone(serial="R58M123", **told) -> Phone:
+    """A phone whose perf test finds engines the slower the later they were pushed."""
+    properties = {"ro.product.model": "Some Phone", "ro.soc.model": "SM1", **told}
+
+    def answer(words):
+        match words:
+            case ["getprop", name]:
+                return (0, properties[name] + "\n") if name in properties else (0, "\n")
+            case ["cat", "/proc/loadavg"]:
+                return 0, "0.52 0.58 0.59 1/1234 5678\n"
+            case ["cat", _]:
+                return 1, "cat: Permission denied\n"
+            case [program, *_, model, _] if program.endswith("perf_test"):
+                nth = int(model.rpartition("/")[2].removesuffix(".onnx"))
+                return 0, PERF_TEST.format(":", 0.003, "s", 0.003 + nth / 10000)
+            case _:
+                return 0, ""
+
+    return Phone(serial=serial, answer=answer)
+
+
+@pytest.fixture
+def connect(monkeypatch, tmp_path):
+    """Opens a phone; its server lives until the test is over."""
+    from contextlib import ExitStack
+
+    benchmark = tmp_path / "a folder; $(odd) 'x'" / "onnxruntime_perf_test"
+    benchmark.parent.mkdir()
+    benchmark.write_bytes(b"\x7fELF")
+    with ExitStack() as stack:
+
+        def open_phone(phone: Phone, *, serial: str | None = None):
+            port = stack.enter_context(adb_server(phone))
+            monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
+            monkeypatch.delenv("ADB_SERVER_SOCKET", raising=False)
+            return open_target(f"adb:{serial or phone.serial}", benchmark=benchmark)
+
+        yield open_phone
+
+
+def test_engines_are_pushed_timed_in_turns_and_removed(connect):
+    phone = a_phone()
+
+    timings = connect(phone).measure(
+        {"first; $(ls)": b"one", "second": b"two"}, threads=4, warmup=1, repeats=10
+    )
+
+    assert timings["first; $(ls)"].median_ms == pytest.approx(3.0)
+    assert timings["second"].median_ms == pytest.approx(3.1)
+    assert timings["second"].repeats == 10
+    assert sorted(phone.files.values()) == sorted([b"\x7fELF", b"one", b"two"])
+    runs = [words[-2] for words in phone.commands if words[0].endswith("perf_test")]
+    assert runs == runs[:2] * 5 and runs[0] != runs[1]
+    assert phone.commands[-1][:2] == ["rm", "-r"]
+
+
+def test_the_phone_tells_what_it_is(connect):
+    made_on = connect(a_phone(**{"ro.build.version.release": "14"})).describe()
+
+    assert made_on.machine == "Some Phone, SM1, R58M123"
+    assert made_on.system == "Android 14"
+    assert made_on.runtime == "onnxruntime"
+    assert made_on.runtime_version.startswith("onnxruntime_perf_test ")
+    assert made_on.load_1min == 0.52
+    assert made_on.governor is None
+
+
+def test_a_phone_that_is_not_there_is_told(connect):
+    with pytest.raises(Disconnected, match=r"adb:OTHER: cannot be reached .*adb devices"):
+        connect(a_phone(), serial="OTHER").describe()
+
+
+def test_a_program_that_fails_there_is_told_in_one_line(connect):
+    phone = a_phone()
+    usual = phone.answer
+    phone.answer = lambda words: (1, "no\nsuch option\n") if "-r" in words[3:] else usual(words)
+
+    with pytest.raises(TargetFailure, match=r"failed there \(such option\)"):
+        connect(phone).measure({"a": b"one"}, threads=1, warmup=1, repeats=3)
+
+    assert phone.commands[-1][:2] == ["rm", "-r"]
+
+
+def test_a_program_that_is_not_understood_is_refused_before_anything_is_sent(tmp_path):
+    other = tmp_path / "my_benchmark"
+    other.write_bytes(b"")
+
+    with pytest.raises(TargetFailure, match="name one of: onnxruntime_perf_test, benchmark_model"):
+        open_target("adb:X", benchmark=other).describe()
+
+
+@pytest.mark.parametrize(("verb", "unit"), [(":", "s"), (" is", "sec")], ids=["short", "long"])
+def test_the_output_of_onnxruntime_perf_test_is_read(verb, unit):
+    sample = read_perf_test(PERF_TEST.format(verb, 0.0034, unit, 0.00356))
+
+    assert (sample.lowest_ms, sample.median_ms, sample.p90_ms) == pytest.approx((3.4, 3.56, 3.71))
+
+
+def test_the_output_of_benchmark_model_is_read():
+    sample = read_benchmark_model(BENCHMARK_MODEL)
+
+    assert (sample.lowest_ms, sample.median_ms, sample.p90_ms) == (2.99, 3.04, 3.09)
+
+
+@pytest.mark.parametrize("read", [read_perf_test, read_benchmark_model])
+@pytest.mark.parametrize("output", ["", "Segmentation fault", "P50 Latency: fast s count=nan"])
+def test_other_output_is_refused(read, output):
+    with pytest.raises(TargetFailure, match="no statistics known here"):
+        read(output)

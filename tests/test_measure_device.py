@@ -1,0 +1,184 @@
+"""``ofa profile``, from the description of a device to its latency model, with real engines."""
+
+import json
+import subprocess
+import sys
+
+import onnxruntime
+import pytest
+from runtime.ssh_server import SSHD, ssh_server
+
+from ofa import pipeline
+from ofa.cli import main
+from ofa.errors import BadArtifact, TargetFailure
+from ofa.latency import load_device
+from ofa.latency.plan import informative_plan
+from ofa.latency.remembered import Memory
+from ofa.runtime import open_target
+from ofa.runtime.rounds import Protocol
+from ofa.shipped import shipped
+
+DEVICE = """
+hardware: {{name: Some board, soc: Some chip, unit: cpu}}
+runtime: {{name: onnxruntime, version: {version}}}
+precision: fp32
+threads: 1
+batch: 1
+target: "{target}"
+"""
+
+
+def describe(folder, *, target, version="null", more=""):
+    """A folder with a description of a device."""
+    folder.mkdir()
+    (folder / "device.yaml").write_text(DEVICE.format(target=target, version=version) + more)
+    return str(folder)
+
+
+def fails(capsys, *argv):
+    """The one line on stderr with which a command line is refused."""
+    assert main(list(argv)) == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_a_device_of_ones_own_is_measured_once_checked_and_remembered(tmp_path, capsys):
+    device = describe(tmp_path / "board", target="local")
+
+    assert main(["profile", "--device", device, "--num", "4", "--check", "3", "--json"]) == 0
+
+    printed = json.loads(capsys.readouterr().out)[device]
+    assert printed["model"]["sources"][0]["rows"] == 6
+    assert printed["check"]["num_networks"] == 3
+    kept = {path: path.read_bytes() for path in (tmp_path / "board" / "profiles").iterdir()}
+    assert {path.suffix for path in kept} == {".json", ".jsonl"}
+    assert pipeline.profile(device=device, checkpoint="fashion_mnist").label == "calibrated"
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_a_device_that_no_one_can_reach_is_measured_by_a_bundle(tmp_path, capsys):
+    device = describe(tmp_path / "far", target="none")
+    assert "never measured; pack what to run" in fails(capsys, "profile", "--device", device)
+
+    packed = tmp_path / "out.zip"
+    flags = ["--device", device, "--num", "4"]
+    assert main(["profile", *flags, "--pack", str(packed)]) == 0
+    there = tmp_path / "there"
+    there.mkdir()
+    for _ in range(2):  # the second start finds everything done
+        done = subprocess.run(
+            [sys.executable, "-I", str(packed)], cwd=there, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
+    assert main(["profile", *flags, "--ingest", str(there / "results.jsonl")]) == 0
+
+    model = pipeline.profile(device=device, checkpoint="fashion_mnist")
+    assert model.sources[0].rows == 6
+    assert onnxruntime.__version__ in model.sources[0].repository
+
+
+def test_results_that_were_cut_off_or_are_of_another_plan_are_refused(tmp_path, capsys):
+    device = describe(tmp_path / "far", target="none")
+    memory = Memory(
+        folder=tmp_path,
+        device=load_device(shipped("devices"), device),
+        space=shipped_space(),
+    )
+    heading = {"name": "ofa.latency-rounds", "version": 1}
+    results = tmp_path / "results.jsonl"
+    results.write_text(
+        json.dumps({"schema": heading, "identity": memory.plan(4).identity()}) + "\n"
+    )
+    about = ["profile", "--device", device, "--ingest", str(results)]
+
+    assert "1 of 1 rounds are missing; start it again there" in fails(capsys, *about, "--num", "4")
+    assert "was measured for another subnets" in fails(capsys, *about, "--num", "5")
+
+
+def test_a_device_that_runs_another_version_than_told_is_refused(tmp_path):
+    device = describe(tmp_path / "board", target="local", version="'0.1'")
+
+    with pytest.raises(BadArtifact, match=r"runtime is onnxruntime 0\.1, but the device runs"):
+        pipeline.profile(device=device, checkpoint="fashion_mnist", num=4)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("board.local", "is no address; use local, ssh://"),
+        ("ssh://-oProxyCommand=ls", "is no address"),
+        ("ssh://pi@board; reboot", "is no address"),
+        ("ssh://$(reboot)@board", "is no address"),
+        ("ssh://pi:secret@board", "holds no password"),
+        ("ssh://board:port", "is no address"),
+        ("ssh://board/path", "is no address"),
+        ("adb:-e", "is no address"),
+        ("adb:a b", "is no address"),
+    ],
+)
+def test_an_address_that_could_be_anything_else_is_refused(target, message, tmp_path, capsys):
+    device = describe(tmp_path / "board", target=target)
+
+    line = fails(capsys, "profile", "--device", device)
+
+    assert message in line
+    assert "device.yaml" in line
+
+
+def test_a_phone_without_a_benchmark_program_is_refused_with_the_line_to_add(tmp_path):
+    device = describe(tmp_path / "phone", target="adb:R58M")
+
+    with pytest.raises(TargetFailure, match=r"device\.yaml: benchmark: "):
+        pipeline.profile(device=device, checkpoint="fashion_mnist")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--pack", "a.zip", "--ingest", "b"], "give one of them"),
+        (["--device", "pixel", "--pack", "a.zip"], "take one --device"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(flags, message, capsys):
+    assert message in fails(capsys, "profile", "--device", "host", *flags)
+
+
+@pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")
+def test_a_board_behind_ssh_is_measured_and_its_profile_goes_on(tmp_path):
+    memory = Memory(
+        folder=tmp_path / "profiles",
+        device=load_device(shipped("devices"), "host"),
+        space=shipped_space(),
+    )
+    with ssh_server(tmp_path) as server:
+        target = open_target(server.address, python=sys.executable, ssh_config=server.config)
+        model = memory.measure(target, num=2)
+        (rounds,) = memory.folder.glob("*.jsonl")
+        written = rounds.read_bytes()
+        again = memory.measure(target, num=2)
+
+    assert model == again
+    assert rounds.read_bytes() == written
+    assert memory.recall().model == model
+
+
+def test_a_plan_for_another_batch_makes_engines_of_that_batch():
+    plan = informative_plan(shipped_space(), num=0, batch=3, protocol=Protocol(repeats=1))
+
+    timings = open_target("local").measure(
+        {plan.names[1]: plan.engine(plan.names[1])}, threads=1, warmup=1, repeats=1
+    )
+
+    assert timings[plan.names[1]].median_ms > 0
+    import onnx
+
+    model = onnx.load_from_string(plan.engine(plan.names[1]))
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 3
+
+
+def shipped_space():
+    """The space of the shipped supernet."""
+    from ofa.opened import find_checkpoint, open_supernet
+
+    return open_supernet(find_checkpoint("fashion_mnist"))[1].space
