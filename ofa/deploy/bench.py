@@ -77,7 +77,7 @@ def bench_engines(
     left_out: dict[str, str] = {}
     for engine in bundle.manifest.engines:
         for num in threads:
-            session, reason = bundle.open(engine, threads=num)
+            session, reason = bundle.engine_session(engine, threads=num)
             if session is None:
                 left_out[engine.name] = reason
                 break

@@ -72,7 +72,9 @@ class Bundle:
         """The files of an engine, by the names that its runtime gave them."""
         return {name.rpartition("/")[2]: self.contents[name] for name in engine.files}
 
-    def open(self, engine: ShippedEngine, *, threads: int = 1) -> tuple[OrtSession | None, str]:
+    def engine_session(
+        self, engine: ShippedEngine, *, threads: int = 1
+    ) -> tuple[OrtSession | None, str]:
         """A session of an engine, or why it cannot run here.
 
         Raises:
@@ -118,14 +120,13 @@ def bundle_contents(
         weights: Weights of the static network, by name.
         inputs: Files that the bundle was made from, by what they are.
     """
-    package = resources.files("ofa.deploy")
     arch = {"id": manifest.arch.id, "arch": asdict(manifest.arch)}
     contents = {
         **engines,
         REPORT: report.encode(),
         FRONT: front,
-        RUN: package.joinpath("run.py.txt").read_bytes(),
-        LICENSES: package.joinpath("licenses.txt").read_bytes(),
+        RUN: resources.files("ofa.deploy").joinpath("run.py.txt").read_bytes(),
+        LICENSES: resources.files("ofa.deploy").joinpath("licenses.txt").read_bytes(),
         ARCH: artifacts.json_artifact(arch, schema="arch", inputs=inputs),
     }
     if weights is not None:

@@ -52,7 +52,7 @@ def verify(*, bundle: Path, checkpoint: str) -> Verified:
             f"{bundle}: was cut from a supernet of SHA-256 {manifest.supernet_sha256[:12]}…, but "
             f"{folder / files.SUPERNET} is {found[:12]}…; give --checkpoint"
         )
-    opened = [(engine, *loaded.open(engine)) for engine in manifest.engines]
+    opened = [(engine, *loaded.engine_session(engine)) for engine in manifest.engines]
     weights = loaded.weights()
     climbed = climb_forms(
         supernet=open_supernet(folder)[0],
