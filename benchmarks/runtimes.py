@@ -4,9 +4,7 @@ Prints Markdown tables; run it on an idle machine. Batch 1, one thread; top-1 ov
 """
 
 import argparse
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from ofa.errors import EngineRefused
 from ofa.opened import evaluator, find_checkpoint, open_supernet
 from ofa.runtime import PRECISIONS, RUNTIMES, measure_ms, stopwatch, with_precision
 from ofa.runtime.onnx_export import export_onnx
-from ofa.space import Arch, SearchSpace
+from ofa.space import AnyArch, AnySpace, encoding_of
 
 RUNNING_HERE = ("onnxruntime", "openvino")
 NUM_CALIBRATION_IMAGES = 256
@@ -113,18 +111,11 @@ def _print_rtx_builds(exported: bytes, calibration: np.ndarray) -> None:
             print(f"| {capability} | {precision} | {elapsed_s():.2f} | {size / 1e3:.0f} |")
 
 
-def _middle(space: SearchSpace) -> Arch:
-    """The uniform arch in the middle of every dimension."""
-
-    def middle(values: Sequence[Any]) -> Any:
-        return sorted(values)[len(values) // 2]
-
-    return space.uniform(
-        resolution=middle(space.resolutions),
-        depths=tuple(middle(depths) for depths in space.stage_depths),
-        kernel_size=middle(space.kernel_sizes),
-        expand_ratio=middle(space.expand_ratios),
-    )
+def _middle(space: AnySpace) -> AnyArch:
+    """The arch in the middle of every dimension."""
+    encoding = encoding_of(space)
+    middle = (encoding.num_choices // 2).astype(np.uint8)[None]
+    return encoding.decode(encoding.canonical(middle))[0]
 
 
 def _top1(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -9,29 +9,24 @@ meets half of one.
 import contextlib
 import hashlib
 import json
-import logging
 import math
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-import ofa
 from ofa.errors import BadArtifact
+from ofa.provenance import provenance
 
 T = TypeVar("T")
 Tensors = dict[str, np.ndarray]
 
 _MAX_TEXT_BYTES = 256 * 2**20
-_log = logging.getLogger(__name__)
 
 
 def sha256(path: Path) -> str:
@@ -150,12 +145,17 @@ def read_json(path: Path, *, schema: str, version: int = 1) -> dict[str, Any]:
     Raises:
         BadArtifact: If it is missing, not JSON, or not an artifact of this schema and version.
     """
-    body = _json_object(read_bytes(path), where=str(path))
+    return checked_json(read_bytes(path), schema=schema, version=version, where=path)
+
+
+def checked_json(text: bytes, *, schema: str, version: int = 1, where: Path) -> dict[str, Any]:
+    """The body of a JSON artifact that was read already; errors as of ``read_json``."""
+    body = _json_object(text, where=str(where))
     found = body.get("schema")
     expected = {"name": schema, "version": version}
     if found != expected:
         raise BadArtifact(
-            f"{path}: its schema is {found!r}, but {expected!r} is needed; "
+            f"{where}: its schema is {found!r}, but {expected!r} is needed; "
             "make it again with this version of ofa"
         )
     return body
@@ -188,8 +188,15 @@ def write_json(
     inputs: Mapping[str, Path] | None = None,
 ) -> None:
     """Write a JSON artifact under the heading of ``heading``."""
-    whole = {**heading({"name": schema, "version": version}, inputs=inputs or {}), **body}
-    write_atomically(path, (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
+    write_atomically(path, json_artifact(body, schema=schema, version=version, inputs=inputs or {}))
+
+
+def json_artifact(
+    body: Mapping[str, object], *, schema: str, version: int = 1, inputs: Mapping[str, Path]
+) -> bytes:
+    """The bytes of a JSON artifact."""
+    whole = {**heading({"name": schema, "version": version}, inputs=inputs), **body}
+    return (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode()
 
 
 def heading(schema: Mapping[str, object], *, inputs: Mapping[str, Path]) -> dict[str, object]:
@@ -291,30 +298,36 @@ def read_tensors(path: Path, *, max_bytes: int = 2**33) -> tuple[Tensors, dict[s
         raise BadArtifact(
             f"{path}: not a readable safetensors file ({error}); copy or make it again"
         ) from error
-    for name, tensor in tensors.items():
-        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
-            raise BadArtifact(f"{path}: tensor {name} holds values that are not finite")
+    _refuse_unnatural_tensors(tensors, where=path)
     return tensors, notes
+
+
+def unpacked_tensors(data: bytes, *, where: Path) -> Tensors:
+    """Tensors of a safetensors file that was read already; errors as of ``read_tensors``."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(data)
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise BadArtifact(
+            f"{where}: not a readable safetensors file ({error}); copy or make it again"
+        ) from error
+    _refuse_unnatural_tensors(tensors, where=where)
+    return tensors
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> None:
     """Write a safetensors file; equal content gives equal bytes."""
+    write_atomically(path, packed_tensors(tensors, notes))
+
+
+def packed_tensors(tensors: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> bytes:
+    """The bytes of a safetensors file."""
     from safetensors.numpy import save
 
     ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
-    write_atomically(path, save(ordered, metadata=dict(sorted(notes.items()))))
-
-
-def provenance() -> dict[str, object]:
-    """Who makes an artifact: command, versions, commit."""
-    return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "ofa": ofa.__version__,
-        "commit": _commit(),
-        "torch": _version("torch"),
-        "onnxruntime": _version("onnxruntime"),
-        "python": ".".join(str(part) for part in sys.version_info[:3]),
-    }
+    return save(ordered, metadata=dict(sorted(notes.items())))
 
 
 @cache
@@ -323,30 +336,6 @@ def _holder(cls: type) -> Any:
 
     # Dataclasses of the standard library take their settings from the model they are a field of.
     return create_model("Holder", __config__=ConfigDict(extra="forbid"), value=(cls, ...))
-
-
-@cache
-def _commit() -> str | None:
-    """Git commit of the package's own checkout; ``None`` for an installed wheel."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return None
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
-        _log.debug("no git commit: %s", error)
-        return None
-    return done.stdout.strip() or None
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 @contextlib.contextmanager
@@ -388,6 +377,12 @@ def _refuse_unnatural_numbers(data: object, where: str) -> None:
             raise BadArtifact(f"{where}: holds {value}, which is not a finite number")
         elif isinstance(value, int) and abs(value) > 2**63:
             raise BadArtifact(f"{where}: holds an integer of {value.bit_length()} bits")
+
+
+def _refuse_unnatural_tensors(tensors: Tensors, *, where: Path) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise BadArtifact(f"{where}: tensor {name} holds values that are not finite")
 
 
 def _drop_last_line(file: Any) -> None:

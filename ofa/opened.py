@@ -17,7 +17,7 @@ from ofa.errors import BadArtifact
 from ofa.reference import is_imported_predictor, read_imported_predictor
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
-from ofa.space import AnyArch, AnyEncoding, network
+from ofa.space import AnyArch, AnyEncoding, AnySpace, network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,15 +74,27 @@ def open_subnet(folder: Path) -> tuple["Subnet", artifacts.Tensors, SubnetNotes]
     Raises:
         BadArtifact: If the weights are not those of the arch they name.
     """
+    tensors, notes = read_subnet(folder)
+    net = read_net(tensors, notes.space, notes.arch, where=folder / "subnet.safetensors")
+    return net, tensors, notes
+
+
+def read_net(
+    tensors: artifacts.Tensors, space: AnySpace, arch: AnyArch, *, where: Path
+) -> "Subnet":
+    """The static network of an arch with the given weights.
+
+    Raises:
+        BadArtifact: If the weights are not those of the arch.
+    """
     import torch
 
     from ofa.subnet import build_subnet
 
-    tensors, notes = read_subnet(folder)
     with torch.device("meta"):
-        net = build_subnet(network(notes.space, notes.arch))
-    _load_(net, tensors, where=folder / "subnet.safetensors")
-    return net.eval(), tensors, notes
+        net = build_subnet(network(space, arch))
+    _load_(net, tensors, where=where)
+    return net.eval()
 
 
 @lru_cache(maxsize=2)

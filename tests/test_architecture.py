@@ -19,9 +19,10 @@ TREES = {path: ast.parse(path.read_text(), filename=str(path)) for path in MODUL
 MAY_IMPORT = {
     "errors": (),
     "shipped": (),
+    "provenance": (),
     "space": ("errors",),
     "recipe": ("space",),
-    "artifacts": ("space", "recipe"),
+    "artifacts": ("provenance", "space", "recipe"),
     "checkpoint": ("artifacts",),
     "run_files": ("artifacts",),
     "nn": ("space",),

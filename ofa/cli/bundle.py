@@ -25,7 +25,7 @@ def _add_deploy_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--subnet", type=Path, required=True, help="a subnets/ID of ofa extract")
     parser.add_argument("--front", type=Path, required=True, help="the front it was chosen from")
     flags.add_checkpoint(parser)
-    flags.add_input(parser)
+    flags.add_wish(parser)
     flags.add_out(parser, "runs/search")
 
 
@@ -35,7 +35,7 @@ def _deploy(options: Namespace, track: pipeline.Track) -> Path:
         front=options.front,
         checkpoint=options.checkpoint,
         out=options.out,
-        input=options.input,
+        wish=flags.wish(options),
     )
 
 

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 import ofa
 from ofa import pipeline
 from ofa.cli import screen
+from ofa.cli.bench import BENCH
 from ofa.cli.bundle import DEPLOY, EXTRACT
 from ofa.cli.command import Command
 from ofa.cli.device import PROFILE
@@ -21,6 +22,7 @@ from ofa.cli.sample import SAMPLE
 from ofa.cli.search import SEARCH
 from ofa.cli.specialize import SPECIALIZE
 from ofa.cli.train import TRAIN
+from ofa.cli.verify import VERIFY
 from ofa.errors import OfaError
 
 COMMANDS: dict[str, Command] = {
@@ -33,6 +35,8 @@ COMMANDS: dict[str, Command] = {
     "search": SEARCH,
     "extract": EXTRACT,
     "deploy": DEPLOY,
+    "verify": VERIFY,
+    "bench": BENCH,
     "inspect": INSPECT,
     "import": IMPORT,
     "export-weights": EXPORT_WEIGHTS,
@@ -74,6 +78,9 @@ def _run(command: Command, options: Namespace) -> None:
         screen.show_json(result)
     elif not options.quiet:
         command.show(result)
+    failure = command.failure(result)
+    if failure is not None:
+        raise OfaError(failure)
 
 
 def _parser(argv: list[str]) -> ArgumentParser:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
+
+from ofa.pipeline import Wish
 
 
 def add_device(parser: ArgumentParser) -> None:
@@ -37,13 +39,41 @@ def add_checkpoint(parser: ArgumentParser) -> None:
     )
 
 
-def add_input(parser: ArgumentParser) -> None:
-    """``--input``: the pixels an engine takes."""
+def add_wish(parser: ArgumentParser) -> None:
+    """What the engines and the bundle shall be; ``wish`` reads it."""
     parser.add_argument(
         "--input",
         choices=["uint8", "float32"],
         default="uint8",
         help="pixels the engine takes: raw bytes, or numbers from 0 to 1",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["fp32", "fp16", "int8"],
+        default=None,
+        help="arithmetic of the engine; default: the device's",
+    )
+    parser.add_argument(
+        "--runtime", default=None, metavar="NAME", help="what runs it; default: the device's"
+    )
+    parser.add_argument(
+        "--capability", default=None, metavar="NAME", help="hardware to build for, e.g. sm89"
+    )
+    parser.add_argument("--archive", action="store_true", help="write one zip file, no folder")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="build engines anew that were built before"
+    )
+
+
+def wish(options: Namespace) -> Wish:
+    """What ``add_wish`` read."""
+    return Wish(
+        input=options.input,
+        precision=options.precision,
+        runtime=options.runtime,
+        capability=options.capability,
+        archive=options.archive,
+        cache=not options.no_cache,
     )
 
 

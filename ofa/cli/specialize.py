@@ -11,6 +11,7 @@ from ofa.cli import flags, screen
 from ofa.cli.command import Command
 
 if TYPE_CHECKING:
+    from ofa.deploy.ladder import Rung
     from ofa.deploy.manifest import Latency, Manifest
 
 
@@ -19,11 +20,11 @@ class Specialized:
     """What became of one device.
 
     Attributes:
-        folder: The bundle.
+        path: The bundle, a folder or an archive.
         manifest: What is known of it.
     """
 
-    folder: Path
+    path: Path
     manifest: "Manifest"
 
 
@@ -31,7 +32,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     flags.add_device(parser)
     flags.add_budget(parser)
     flags.add_checkpoint(parser)
-    flags.add_input(parser)
+    flags.add_wish(parser)
     flags.add_out(parser, "runs/specialize")
     flags.add_seed(parser)
 
@@ -44,12 +45,12 @@ def _specialize(options: Namespace, track: pipeline.Track) -> list[Specialized]:
             out=options.out,
             budget_ms=options.budget_ms,
             seed=options.seed,
-            input=options.input,
+            wish=flags.wish(options),
             track=track,
         )
         for device in options.device
     ]
-    return [Specialized(folder=bundle.folder, manifest=bundle.manifest) for bundle in bundles]
+    return [Specialized(path=bundle.path, manifest=bundle.manifest) for bundle in bundles]
 
 
 def _show(results: list[Specialized]) -> None:
@@ -60,18 +61,26 @@ def _show(results: list[Specialized]) -> None:
         for row in _rows(manifest):
             table.add_row(*row)
         table.add_section()
-        for path in sorted(result.folder.iterdir()):
-            table.add_row(path.name, f"{path.stat().st_size / 1000:,.1f} kB", "")
+        for name, num_bytes in _sizes(result.path):
+            table.add_row(name, f"{num_bytes / 1000:,.1f} kB", "")
         screen.show(table)
-        screen.show(f"written to {result.folder}")
+        screen.show(f"written to {result.path}")
+
+
+def _sizes(path: Path) -> list[tuple[str, int]]:
+    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
+    root = path.parent if path.is_file() else path
+    return [(file.relative_to(root).as_posix(), file.stat().st_size) for file in files]
 
 
 def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
-    top1, cost, parity = manifest.top1, manifest.cost, manifest.parity
+    top1, cost = manifest.top1, manifest.cost
     known = top1.predicted_rmse is not None
     predicted = f"predicted, ± {top1.predicted_rmse:.2f}" if known else "predicted, error unknown"
+    searches = len(manifest.attempts)
+    times = f", kept after {searches} searches" if searches > 1 else ""
     rows = [
-        ("budget", f"{manifest.budget_ms:.3f} ms", manifest.budget_origin),
+        ("budget", f"{manifest.budget_ms:.3f} ms", f"{manifest.budget_origin}{times}"),
         _latency_row("latency", manifest.estimated, "estimated"),
     ]
     if manifest.measured:
@@ -85,13 +94,16 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
         ("", f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images"),
         ("arch", f"{cost.macs / 1e6:.2f} M MACs", manifest.arch.describe()),
         ("size", f"{cost.params / 1e3:.1f} k params", f"engine {cost.engine_bytes / 1000:,.1f} kB"),
-        (
-            "engine against torch",
-            f"{parity.max_abs_error:.1e}",
-            f"largest logit error; {parity.num_top1_differing} of {parity.num_images:,} "
-            "labels differ",
-        ),
+        *(_rung_row(rung) for rung in manifest.ladder.rungs),
+        *((name, "not checked", reason) for name, reason in manifest.ladder.unchecked.items()),
     ]
+
+
+def _rung_row(rung: "Rung") -> tuple[str, str, str]:
+    error = "nan" if rung.max_abs_error is None else f"{rung.max_abs_error:.1e}"
+    differing = f"{rung.num_top1_differing} of {rung.num_images:,} labels differ"
+    drop = f", top-1 {rung.top1:.2f} %" if rung.precision != "fp32" else ""
+    return rung.name, error, f"largest logit error; {differing}{drop}"
 
 
 def _latency_row(name: str, latency: "Latency", word: str) -> tuple[str, str, str]:
@@ -109,9 +121,11 @@ SPECIALIZE = Command(
     details=(
         "The front of the device is searched with the accuracy predictor and the latency "
         "model; the eight most promising subnets within the budget are measured on the search "
-        "split; the best is cut out, recalibrated, exported to ONNX, and compared with its "
-        "torch network on all test images. OUT/bundles/SUBNET-DEVICE then holds the engine, a "
-        "manifest with every number and every SHA-256, a report that opens offline, the "
-        "weights, and a script that runs them. A device at hand is profiled on first use."
+        "split; the best is cut out, recalibrated, exported to ONNX, built into the device's "
+        "engine, and every form is compared with the one before on all test images. An engine "
+        "that misses an asked budget on a device within reach sends the search back to aim "
+        "lower. OUT/bundles/SUBNET-DEVICE then holds the engines, a manifest with every number "
+        "and every SHA-256, a report that opens offline, the weights, and a script that runs "
+        "them. A device at hand is profiled on first use."
     ),
 )

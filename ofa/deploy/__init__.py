@@ -1,19 +1,25 @@
-"""From a subnet to what ships: parity, bundle, report."""
+"""From a subnet to what ships: engines, ladder, bundle, report."""
 
-from ofa.deploy.assemble import Order, assemble
-from ofa.deploy.bundle import Bundle, load_bundle, write_bundle
+from ofa.deploy.assemble import Assembled, Built, Order, assemble, build
+from ofa.deploy.bundle import Bundle, bundle_contents, load_bundle, write_bundle
+from ofa.deploy.cache import EngineCache
+from ofa.deploy.engines import PORTABLE, EngineRequest
+from ofa.deploy.ladder import Form, Ladder, Rung, climb, run_in_chunks, torch_logits
+from ofa.deploy.layer_times import LayerTime, layer_times
 from ofa.deploy.manifest import (
+    Attempt,
+    Calibration,
     Cost,
     Input,
     InputFile,
     Latency,
     Manifest,
     Origin,
+    ShippedEngine,
     Target,
     Top1,
     origin,
 )
-from ofa.deploy.parity import Parity, check_parity, run_in_chunks, torch_logits
 from ofa.deploy.picture import FrontPoint
 from ofa.deploy.report import (
     ClassAccuracy,
@@ -24,23 +30,37 @@ from ofa.deploy.report import (
 )
 
 __all__ = [
+    "PORTABLE",
+    "Assembled",
+    "Attempt",
+    "Built",
     "Bundle",
+    "Calibration",
     "ClassAccuracy",
     "Cost",
+    "EngineCache",
+    "EngineRequest",
+    "Form",
     "FrontPoint",
     "Input",
     "InputFile",
+    "Ladder",
     "Latency",
+    "LayerTime",
     "Manifest",
     "Order",
     "Origin",
-    "Parity",
     "ReportData",
+    "Rung",
+    "ShippedEngine",
     "Target",
     "Top1",
     "assemble",
-    "check_parity",
+    "build",
+    "bundle_contents",
     "class_accuracies",
+    "climb",
+    "layer_times",
     "load_bundle",
     "origin",
     "render_front",

@@ -1,4 +1,4 @@
-"""From a subnet to a bundle: export, check against the network, time here, describe, report."""
+"""From a subnet to a bundle: export, build and time the engines, check them, describe, report."""
 
 import json
 from collections.abc import Mapping
@@ -6,20 +6,45 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from ofa.artifacts import Tensors
-from ofa.data import ImageSet, Normalization, resized
-from ofa.deploy.bundle import write_bundle
-from ofa.deploy.manifest import Cost, Input, Latency, Manifest, Target, Top1, origin
-from ofa.deploy.parity import check_parity, run_in_chunks, torch_logits
+from ofa.data import ImageSet, Normalization
+from ofa.deploy.bundle import ENGINE, bundle_contents, engine_path
+from ofa.deploy.cache import EngineCache
+from ofa.deploy.engines import (
+    PORTABLE,
+    BuiltEngine,
+    EngineRequest,
+    build_engine,
+    image_digest,
+)
+from ofa.deploy.layer_times import layer_times
+from ofa.deploy.manifest import (
+    Attempt,
+    Calibration,
+    Cost,
+    Input,
+    Latency,
+    Manifest,
+    ShippedEngine,
+    Target,
+    Top1,
+    origin,
+)
 from ofa.deploy.picture import FrontPoint
 from ofa.deploy.report import ReportData, class_accuracies, render_front, render_report
-from ofa.latency import Device, Estimate, LatencyModel
+from ofa.deploy.timed import estimated, time_here, time_on
+from ofa.deploy.verify import climb_forms, engine_images
+from ofa.latency import Device, LatencyModel
 from ofa.run_files import SearchOutcome, SubnetNotes
-from ofa.runtime import OrtSession, describe_machine, measure_ms
+from ofa.runtime import AbstractTarget
 from ofa.runtime.onnx_export import InputType, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
 from ofa.subnet import Subnet
+
+NUM_CALIBRATION_IMAGES = 500
+"""Images that set the ranges of an 8-bit engine."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,44 +52,100 @@ class Order:
     """One subnet for one device.
 
     Attributes:
-        net: The recalibrated network.
+        supernet: What it was cut from.
+        extracted: The subnet cut from it and recalibrated afresh.
+        net: The network whose weights ship.
         tensors: Its weights by name.
         notes: What was measured of it.
         outcome: The search that chose it.
         device: Where it will run.
+        target: The device, where it can be reached.
         model: Latency model of the device.
+        request: The engine that the device is meant to run.
         input_type: Pixels the engine takes.
-        test: Images on which engine and network are compared.
-        num_search_images: Images of the search split.
+        calibration: Images that recalibrated it, and that set the ranges of 8-bit engines.
+        search: Images by which it was chosen.
+        test: Images on which all forms of the network are compared.
         predictor_rmse: Error of the accuracy predictor on subnets held out, percentage points;
             ``None`` for an imported one.
         samples: Archs measured at random with their search top-1, for the report.
+        uniform: Archs of one kernel size, expand ratio and depth, with their predicted top-1.
         inputs: Files it was made from, by what they are.
+        request_digest: Hash of everything asked.
     """
 
+    supernet: nn.Module
+    extracted: nn.Module
     net: Subnet
     tensors: Tensors
     notes: SubnetNotes
     outcome: SearchOutcome
     device: Device
+    target: AbstractTarget | None
     model: LatencyModel
+    request: EngineRequest
     input_type: InputType
+    calibration: ImageSet
+    search: ImageSet
     test: ImageSet
-    num_search_images: int
     predictor_rmse: float | None
     samples: tuple[tuple[AnyArch, float], ...]
+    uniform: tuple[tuple[AnyArch, float], ...]
     inputs: Mapping[str, Path]
+    request_digest: str
+
+    @property
+    def threads(self) -> int:
+        """Threads of the runtime."""
+        return self.device.description.threads or 1
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the target is this machine."""
+        return self.device.description.target == "local"
 
 
-def assemble(order: Order, folder: Path) -> None:
-    """Write the bundle of an order.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Built:
+    """The engines of an order.
+
+    Attributes:
+        engines: The portable one, then the one that is meant for the target, if it is another.
+        here: Latency on this machine of those that can run here, by name.
+        measured: Latency on the target of the one meant for it, where that can be reached.
+    """
+
+    engines: tuple[BuiltEngine, ...]
+    here: Mapping[str, Latency]
+    measured: Latency | None
+
+    @property
+    def meant(self) -> BuiltEngine:
+        """The engine that is meant for the target."""
+        return self.engines[-1]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Assembled:
+    """A bundle that is not written yet.
+
+    Attributes:
+        manifest: What is known of it.
+        contents: Its files by name.
+    """
+
+    manifest: Manifest
+    contents: Mapping[str, bytes]
+
+
+def build(order: Order, cache: EngineCache) -> Built:
+    """Export the network, build its engines, and time them.
 
     Raises:
-        ParityFailure: If the engine differs from the network; nothing is written then.
-        BadArtifact: If the folder cannot be written.
+        OfaError: If a runtime is missing or refuses the network; tells the mend.
     """
     notes = order.notes
-    engine = export_onnx(
+    onnx = export_onnx(
         order.net,
         in_channels=notes.space.in_channels,
         resolution=notes.arch.resolution,
@@ -73,20 +154,46 @@ def assemble(order: Order, folder: Path) -> None:
         input_type=order.input_type,
         metadata={"arch": notes.arch.to_json(), "labels": json.dumps(notes.classes)},
     )
-    session = OrtSession(engine, threads=order.device.description.threads or 1)
-    pixels = resized(order.test.images, notes.arch.resolution).numpy()
-    images = pixels if order.input_type == "uint8" else pixels.astype(np.float32) / np.float32(255)
-    normalize = Normalization(mean=notes.mean, std=notes.std)
-    logits = run_in_chunks(session.run, images)
-    parity = check_parity(
-        run_in_chunks(torch_logits(order.net, normalize), pixels),
-        logits,
-        rung="torch to ONNX Runtime",
+    images = _calibration_images(order)
+    requests = [PORTABLE] if order.request == PORTABLE else [PORTABLE, order.request]
+    engines = tuple(
+        build_engine(onnx, request, calibration=images, cache=cache, threads=order.threads)
+        for request in requests
     )
-    labels, predicted = order.test.labels.numpy(), logits.argmax(1)
-    here = _timed(session, images[:1])
-    is_here = order.device.description.target == "local"
+    here = time_here(engines, images[:1], threads=order.threads)
+    meant = engines[-1]
+    if order.is_here or order.target is None:
+        measured = here.get(meant.request.name) if order.is_here else None
+    else:
+        measured = time_on(order.target, meant, threads=order.threads)
+    return Built(engines=engines, here=here, measured=measured)
+
+
+def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assembled:
+    """Check every form of the network against the one before, describe and report.
+
+    Args:
+        attempts: Searches made for the budget, the last of which chose this subnet.
+    """
+    notes, outcome = order.notes, order.outcome
     layers = network(notes.space, notes.arch)
+    labels = order.test.labels.numpy()
+    climbed = climb_forms(
+        supernet=order.supernet,
+        arch=notes.arch,
+        extracted=order.extracted,
+        subnet=order.net,
+        engines=[
+            (engine.request.name, engine.request.precision, engine.session)
+            for engine in built.engines
+        ],
+        unchecked={e.request.name: e.unchecked for e in built.engines if e.unchecked},
+        normalization=Normalization(mean=notes.mean, std=notes.std),
+        test=order.test,
+        input_type=order.input_type,
+    )
+    predicted = climbed.predicted.get(built.meant.request.name, climbed.predicted[PORTABLE.name])
+    shipped = tuple(_shipped(engine, built, climbed.top1) for engine in built.engines)
     manifest = Manifest(
         arch=notes.arch,
         space=notes.space,
@@ -99,75 +206,107 @@ def assemble(order: Order, folder: Path) -> None:
             std=notes.std,
         ),
         target=_target(order.device),
-        budget_ms=order.outcome.budget_ms,
-        budget_origin="asked" if order.outcome.budget_is_given else "knee of the front",
+        budget_ms=outcome.budget_ms,
+        budget_origin="asked" if outcome.budget_is_given else "knee of the front",
+        attempts=attempts,
         top1=Top1(
-            predicted=order.outcome.chosen.predicted_top1,
+            predicted=outcome.chosen.predicted_top1,
             predicted_rmse=order.predictor_rmse,
             search=notes.search_top1,
-            num_search_images=order.num_search_images,
-            test=float((predicted == labels).mean()) * 100,
+            num_search_images=len(order.search),
+            test=100 * float((predicted == labels).mean()),
             num_test_images=len(labels),
         ),
-        estimated=_estimated(order.model.estimate(layers.layers), order.device),
-        measured=here if is_here else None,
-        measured_at_build=None if is_here else here,
+        estimated=estimated(order.model.estimate(layers.layers), order.device),
+        measured=built.measured,
+        measured_at_build=None if order.is_here else built.here[PORTABLE.name],
         cost=Cost(
             macs=notes.macs,
             params=notes.params,
             activation_bytes=activation_bytes(layers),
-            engine_bytes=len(engine),
+            engine_bytes=built.meant.num_bytes,
         ),
-        parity=parity,
+        engine=built.meant.request.name,
+        engines=shipped,
+        calibration=_calibration(order),
+        ladder=climbed.ladder,
+        supernet_sha256=notes.supernet_sha256,
+        data_sha256={
+            name: image_digest(images.images.numpy())
+            for name, images in (
+                ("calibration", order.calibration),
+                ("search", order.search),
+                ("test", order.test),
+            )
+        },
+        request=order.request_digest,
     )
     data = ReportData(
         manifest=manifest,
         origin=origin(order.inputs),
-        front=tuple(
-            FrontPoint(latency_ms=point.estimated_ms, top1=point.predicted_top1)
-            for point in order.outcome.front
-        ),
+        front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.front),
+        random_front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.random_front),
+        uniform=_points(order, order.uniform),
         candidates=tuple(
-            FrontPoint(latency_ms=candidate.estimated_ms, top1=candidate.search_top1)
-            for candidate in order.outcome.candidates
+            _point(candidate.estimated_ms, candidate.search_top1)
+            for candidate in outcome.candidates
             if candidate.search_top1 is not None
         ),
-        samples=_sample_points(order),
+        samples=_points(order, order.samples),
         classes=class_accuracies(labels, predicted, notes.classes),
+        layers=layer_times(layers, order.model),
     )
-    write_bundle(
-        folder,
+    engines = {ENGINE: built.engines[0].onnx}
+    for engine, facts in zip(built.engines[1:], shipped[1:], strict=True):
+        engines |= dict(zip(facts.files, engine.files.values(), strict=True))
+    contents = bundle_contents(
         manifest,
-        engine=engine,
+        engines=engines,
         report=render_report(data),
         front=render_front(data),
         weights=order.tensors,
         inputs=order.inputs,
     )
+    return Assembled(manifest=manifest, contents=contents)
 
 
-def _timed(session: OrtSession, image: np.ndarray) -> Latency:
-    timing = measure_ms([lambda: session.run(image)], warmup=20, repeats=200)[0]
-    engine = session.describe()
-    return Latency(
-        latency_ms=timing.median_ms,
-        low_ms=timing.p10_ms,
-        high_ms=timing.p90_ms,
-        interval="10th to 90th percentile",
-        label="measured",
-        machine=f"{describe_machine()}, {engine.runtime} {engine.version}, "
-        f"threads {engine.threads}",
+def _calibration_images(order: Order) -> np.ndarray:
+    return engine_images(
+        order.calibration.images[:NUM_CALIBRATION_IMAGES],
+        resolution=order.notes.arch.resolution,
+        input_type=order.input_type,
     )
 
 
-def _estimated(estimate: Estimate, device: Device) -> Latency:
-    return Latency(
-        latency_ms=estimate.latency_ms,
-        low_ms=estimate.low_ms,
-        high_ms=estimate.high_ms,
-        interval="90 % interval",
-        label=estimate.label,
-        machine=device.description.hardware.name,
+def _calibration(order: Order) -> Calibration | None:
+    if order.request.precision != "int8":
+        return None
+    images = _calibration_images(order)
+    return Calibration(
+        method="static, per channel; the first of the recorded calibration images",
+        num_images=len(images),
+        images_sha256=image_digest(images),
+    )
+
+
+def _shipped(engine: BuiltEngine, built: Built, top1: Mapping[str, float]) -> ShippedEngine:
+    name, runtime = engine.request.name, engine.request.runtime
+    is_portable = engine.request == PORTABLE
+    files = (ENGINE,) if is_portable else tuple(engine_path(name, file) for file in engine.files)
+    load = f'ofa.runtime.runtimes.RUNTIMES["{runtime}"].load(files)'
+    if runtime == PORTABLE.runtime:
+        load = f'onnxruntime.InferenceSession("{files[0]}")'
+    return ShippedEngine(
+        name=name,
+        runtime=runtime,
+        version=engine.version,
+        precision=engine.request.precision,
+        capability=engine.request.capability,
+        files=files,
+        num_bytes=len(engine.onnx) if is_portable else engine.num_bytes,
+        top1=top1.get(name),
+        here=built.here.get(name),
+        load=load,
     )
 
 
@@ -184,13 +323,14 @@ def _target(device: Device) -> Target:
     )
 
 
-def _sample_points(order: Order) -> tuple[FrontPoint, ...]:
-    if not order.samples:
+def _point(latency_ms: float, top1: float) -> FrontPoint:
+    return FrontPoint(latency_ms=latency_ms, top1=top1)
+
+
+def _points(order: Order, archs: tuple[tuple[AnyArch, float], ...]) -> tuple[FrontPoint, ...]:
+    if not archs:
         return ()
     encoding = encoding_of(order.notes.space)
-    archs, top1 = zip(*order.samples, strict=True)
-    latency_ms = order.model.table(encoding)(genotypes_of(encoding, archs))
-    return tuple(
-        FrontPoint(latency_ms=float(ms), top1=accuracy)
-        for ms, accuracy in zip(latency_ms, top1, strict=True)
-    )
+    names, top1 = zip(*archs, strict=True)
+    latency_ms = order.model.table(encoding)(genotypes_of(encoding, names))
+    return tuple(_point(float(ms), accuracy) for ms, accuracy in zip(latency_ms, top1, strict=True))

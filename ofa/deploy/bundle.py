@@ -1,17 +1,20 @@
-"""Bundles: the folder that travels to a device's engineers.
+"""Bundles: what travels to a device's engineers, as a folder or as one zip file.
 
 ::
 
-    engine.onnx           takes raw pixels, gives logits
-    subnet.safetensors    the same weights for torch (optional)
-    arch.json             the subnet, as data
-    report.html           what was asked, predicted and measured; opens offline
-    front.png             the front of the report
-    run.py                classifies images with onnxruntime, numpy and pillow
-    manifest.json         all facts, and the SHA-256 of every file above
-    manifest.json.sha256  SHA-256 of the manifest, as ``sha256sum --check`` reads it
+    engine.onnx             portable: takes raw pixels, gives logits
+    engines/<name>/*        the engine that is meant for the device, if it is another one
+    subnet.safetensors      the same weights for torch (optional)
+    arch.json               the subnet, as data
+    report.html             what was asked, predicted and measured; opens offline
+    front.png               the front of the report
+    run.py                  classifies images with onnxruntime, numpy and pillow
+    LICENSES.txt            under which terms the parts may be used
+    manifest.json           all facts, and the SHA-256 of every file above
+    manifest.json.sha256    SHA-256 of the manifest, as ``sha256sum --check`` reads it
 
-A bundle may come from a stranger: its names, then its hashes, are checked before a file is used.
+A bundle may come from a stranger: its names, then its hashes, are checked before a file is used. An
+archive is read in memory and never unpacked.
 """
 
 import hashlib
@@ -22,113 +25,187 @@ from pathlib import Path
 
 from ofa import artifacts
 from ofa.artifacts import Tensors
-from ofa.deploy.manifest import Manifest, Origin
+from ofa.deploy.archive import is_inert, read_archive, write_archive
+from ofa.deploy.engines import load_engine
+from ofa.deploy.manifest import Manifest, Origin, ShippedEngine
 from ofa.errors import BadArtifact
-from ofa.runtime import OrtSession
+from ofa.runtime import AbstractSession, OrtSession
 
 ENGINE = "engine.onnx"
+ENGINES = "engines"
 WEIGHTS = "subnet.safetensors"
 ARCH = "arch.json"
 REPORT = "report.html"
 FRONT = "front.png"
 RUN = "run.py"
+LICENSES = "LICENSES.txt"
 MANIFEST = "manifest.json"
 SEAL = "manifest.json.sha256"
 
-_ALWAYS = {ENGINE, ARCH, REPORT, FRONT, RUN, MANIFEST, SEAL}
+_ALWAYS = {ENGINE, ARCH, REPORT, FRONT, RUN, LICENSES, MANIFEST, SEAL}
 _LEGAL = _ALWAYS | {WEIGHTS}
+_MAX_FILES = 200
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Bundle:
     """A bundle whose every file is the one its manifest describes.
 
     Attributes:
-        folder: Where it lies.
+        path: Where it lies: a folder, or an archive.
         manifest: What is known of it.
         origin: What made it, and from which files.
-        engine: The engine's bytes, as they were checked.
+        contents: Its files by name, as they were checked.
     """
 
-    folder: Path
+    path: Path
     manifest: Manifest
     origin: Origin
-    engine: bytes
+    contents: Mapping[str, bytes]
+
+    @property
+    def portable(self) -> bytes:
+        """The portable ONNX file."""
+        return self.contents[ENGINE]
+
+    def files(self, engine: ShippedEngine) -> dict[str, bytes]:
+        """The files of an engine, by the names that its runtime gave them."""
+        return {name.rpartition("/")[2]: self.contents[name] for name in engine.files}
+
+    def engine_session(
+        self, engine: ShippedEngine, *, threads: int = 1
+    ) -> tuple[AbstractSession | None, str]:
+        """A session of an engine, or why it cannot run here.
+
+        Raises:
+            BadArtifact: If the runtime finds no engine in the files.
+        """
+        return load_engine(engine.runtime, self.files(engine), threads=threads)
+
+    def weights(self) -> Tensors | None:
+        """Weights for torch, by name; ``None`` if the bundle has none.
+
+        Raises:
+            BadArtifact: If the file holds no tensors.
+        """
+        if WEIGHTS not in self.contents:
+            return None
+        return artifacts.unpacked_tensors(self.contents[WEIGHTS], where=self.path / WEIGHTS)
 
     def session(self, *, threads: int = 1) -> OrtSession:
-        """The engine, ready to run."""
-        return OrtSession(self.engine, threads=threads)
+        """The portable engine, ready to run."""
+        return OrtSession(self.portable, threads=threads)
 
 
-def write_bundle(
-    folder: Path,
+def engine_path(engine: str, file: str) -> str:
+    """Where in a bundle a file of an engine lies."""
+    return f"{ENGINES}/{engine}/{file}"
+
+
+def bundle_contents(
     manifest: Manifest,
     *,
-    engine: bytes,
+    engines: Mapping[str, bytes],
     report: str,
     front: bytes,
     weights: Tensors | None = None,
     inputs: Mapping[str, Path],
-) -> None:
-    """Write a bundle that appears whole or not at all; an older bundle in its place is replaced.
+) -> dict[str, bytes]:
+    """All files of a bundle by name, sealed.
 
     Args:
+        engines: The portable engine and the files of the others, by their place in the bundle.
         report: HTML page.
         front: PNG picture.
         weights: Weights of the static network, by name.
         inputs: Files that the bundle was made from, by what they are.
+    """
+    arch = {"id": manifest.arch.id, "arch": asdict(manifest.arch)}
+    contents = {
+        **engines,
+        REPORT: report.encode(),
+        FRONT: front,
+        RUN: resources.files("ofa.deploy").joinpath("run.py.txt").read_bytes(),
+        LICENSES: resources.files("ofa.deploy").joinpath("licenses.txt").read_bytes(),
+        ARCH: artifacts.json_artifact(arch, schema="arch", inputs=inputs),
+    }
+    if weights is not None:
+        notes = {"arch": manifest.arch.to_json()}
+        contents[WEIGHTS] = artifacts.packed_tensors(weights, notes)
+    hashes = {name: hashlib.sha256(contents[name]).hexdigest() for name in sorted(contents)}
+    whole = asdict(replace(manifest, files=hashes))
+    contents[MANIFEST] = artifacts.json_artifact(whole, schema="manifest", version=2, inputs=inputs)
+    seal = f"{hashlib.sha256(contents[MANIFEST]).hexdigest()}  {MANIFEST}\n"
+    return {**contents, SEAL: seal.encode()}
+
+
+def write_bundle(path: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a bundle that appears whole or not at all; an older bundle in its place is replaced.
+
+    Args:
+        path: A folder; with the suffix ``.zip``, an archive.
 
     Raises:
-        BadArtifact: If something other than a bundle lies there, or the folder cannot be written.
+        BadArtifact: If something other than a bundle lies there, or it cannot be written.
     """
-    _refuse_to_replace(folder)
-    with artifacts.new_folder(folder) as new:
-        artifacts.write_atomically(new / ENGINE, engine)
-        artifacts.write_atomically(new / REPORT, report.encode())
-        artifacts.write_atomically(new / FRONT, front)
-        run = resources.files("ofa.deploy").joinpath("run.py.txt").read_bytes()
-        artifacts.write_atomically(new / RUN, run)
-        arch = {"id": manifest.arch.id, "arch": asdict(manifest.arch)}
-        artifacts.write_json(new / ARCH, arch, schema="arch", inputs=inputs)
-        if weights is not None:
-            artifacts.write_tensors(new / WEIGHTS, weights, {"arch": manifest.arch.to_json()})
-        hashes = {path.name: artifacts.sha256(path) for path in sorted(new.iterdir())}
-        whole = asdict(replace(manifest, files=hashes))
-        artifacts.write_json(new / MANIFEST, whole, schema="manifest", inputs=inputs)
-        seal = f"{artifacts.sha256(new / MANIFEST)}  {MANIFEST}\n"
-        artifacts.write_atomically(new / SEAL, seal.encode())
+    if path.suffix == ".zip":
+        write_archive(path, contents)
+        return
+    _refuse_to_replace(path)
+    with artifacts.new_folder(path) as new:
+        for name, data in contents.items():
+            artifacts.write_atomically(new / name, data)
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Check a bundle and read it.
+def load_bundle(path: Path) -> Bundle:
+    """Check a bundle, a folder or an archive, and read it.
 
     Raises:
         BadArtifact: If a file is missing, strange or changed; names the first one at fault.
     """
-    present = _present(folder)
-    _check_names(folder, present, expected=_ALWAYS, legal=_LEGAL)
-    _check_hash(folder / MANIFEST, _sealed_hash(folder))
-    body = artifacts.read_json(folder / MANIFEST, schema="manifest")
+    contents = read_archive(path) if path.is_file() else _read_folder(path)
+    present = set(contents)
+    _check_names(path, present, expected=_ALWAYS, legal={n for n in present if _is_legal(n)})
+    _check_hash(path / MANIFEST, contents[MANIFEST], _sealed_hash(path, contents[SEAL]))
+    body = artifacts.checked_json(
+        contents[MANIFEST], schema="manifest", version=2, where=path / MANIFEST
+    )
     origin = {key: body.pop(key, None) for key in ("made_by", "inputs")}
     del body["schema"]
-    where = str(folder / MANIFEST)
+    where = str(path / MANIFEST)
     manifest = artifacts.parse(Manifest, body, where=where)
-    strange = sorted(set(manifest.files) - _LEGAL)
-    if strange:
-        raise BadArtifact(
-            f"{where}: names {strange[0]!r}, which is no file of a bundle; do not use this bundle"
-        )
+    _check_listed(manifest, where)
     described = set(manifest.files) | {MANIFEST, SEAL}
-    _check_names(folder, present, expected=described, legal=described)
-    contents = {
-        name: _check_hash(folder / name, expected) for name, expected in manifest.files.items()
-    }
+    _check_names(path, present, expected=described, legal=described)
+    for name, expected in manifest.files.items():
+        _check_hash(path / name, contents[name], expected)
     return Bundle(
-        folder=folder,
+        path=path,
         manifest=manifest,
         origin=artifacts.parse(Origin, origin, where=where),
-        engine=contents[ENGINE],
+        contents=contents,
     )
+
+
+def _is_legal(name: str) -> bool:
+    parts = name.split("/")
+    return name in _LEGAL or (len(parts) == 3 and parts[0] == ENGINES and is_inert(name))
+
+
+def _check_listed(manifest: Manifest, where: str) -> None:
+    """Refuse a manifest that speaks of files that no bundle, or not this one, can hold."""
+    for name in sorted(manifest.files):
+        if not _is_legal(name) or name in (MANIFEST, SEAL):
+            raise BadArtifact(
+                f"{where}: names {name!r}, which is no file of a bundle; do not use this bundle"
+            )
+    for engine in manifest.engines:
+        for name in engine.files:
+            if name not in manifest.files:
+                raise BadArtifact(
+                    f"{where}: engine {engine.name} has a file {name!r} that is not listed; "
+                    "do not use this bundle"
+                )
 
 
 def _refuse_to_replace(folder: Path) -> None:
@@ -136,7 +213,7 @@ def _refuse_to_replace(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise BadArtifact(f"{folder}: is not a folder; choose another --out")
     if folder.is_dir():
-        strange = sorted({path.name for path in folder.iterdir()} - _LEGAL)
+        strange = sorted({path.name for path in folder.iterdir()} - _LEGAL - {ENGINES})
         if strange:
             raise BadArtifact(
                 f"{folder}: holds {strange[0]}, which is no part of a bundle and would be lost; "
@@ -144,39 +221,47 @@ def _refuse_to_replace(folder: Path) -> None:
             )
 
 
-def _present(folder: Path) -> set[str]:
+def _read_folder(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         raise BadArtifact(f"{folder}: no such folder; give the folder that ofa deploy wrote")
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink() or not path.is_file():
-            raise BadArtifact(f"{path}: is not a regular file; copy the bundle again")
-    return {path.name for path in folder.iterdir()}
+    files: list[Path] = []
+    pending = [folder]
+    while pending:
+        for path in sorted(pending.pop().iterdir()):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise BadArtifact(f"{path}: is not a regular file; copy the bundle again")
+            (pending if path.is_dir() else files).append(path)
+            if len(files) + len(pending) > _MAX_FILES:
+                raise BadArtifact(f"{folder}: holds more files than a bundle; give a bundle")
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    strange = sorted(name for name in names if not _is_legal(name))
+    if strange:
+        raise BadArtifact(
+            f"{folder / strange[0]}: is no part of this bundle; remove it or copy the bundle again"
+        )
+    return {name: artifacts.read_bytes(path, max_bytes=2**31) for name, path in names.items()}
 
 
-def _check_names(folder: Path, present: set[str], *, expected: set[str], legal: set[str]) -> None:
+def _check_names(path: Path, present: set[str], *, expected: set[str], legal: set[str]) -> None:
     for names, problem in (
         (expected - present, "is missing; copy the bundle again"),
         (present - legal, "is no part of this bundle; remove it or copy the bundle again"),
     ):
         if names:
-            raise BadArtifact(f"{folder / min(names)}: {problem}")
+            raise BadArtifact(f"{path / min(names)}: {problem}")
 
 
-def _sealed_hash(folder: Path) -> str:
-    seal = artifacts.read_bytes(folder / SEAL, max_bytes=1024)
-    sha256, _, name = seal.decode("ascii", errors="replace").partition("  ")
+def _sealed_hash(path: Path, seal: bytes) -> str:
+    sha256, _, name = seal[:1024].decode("ascii", errors="replace").partition("  ")
     if name != f"{MANIFEST}\n":
-        raise BadArtifact(f"{folder / SEAL}: is not the hash of {MANIFEST}; copy the bundle again")
+        raise BadArtifact(f"{path / SEAL}: is not the hash of {MANIFEST}; copy the bundle again")
     return sha256
 
 
-def _check_hash(path: Path, expected: str) -> bytes:
-    """The bytes of a file, once they are known to be the right ones."""
-    content = artifacts.read_bytes(path)
+def _check_hash(path: Path, content: bytes, expected: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise BadArtifact(
             f"{path}: its SHA-256 is {found[:12]}…, but {expected[:12]}… is recorded; "
             "copy the bundle again"
         )
-    return content

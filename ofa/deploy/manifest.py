@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from ofa import artifacts
-from ofa.deploy.parity import Parity
+from ofa.deploy.ladder import Ladder
 from ofa.errors import BadArtifact
+from ofa.provenance import provenance
 from ofa.space import AnyArch, AnySpace, check_arch
 
 
@@ -55,6 +56,65 @@ class Latency:
     interval: str
     label: str
     machine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One search for a budget, and what the engine of its choice then took.
+
+    Attributes:
+        searched_ms: Budget that was searched for.
+        estimated_ms: Estimated latency of the choice.
+        measured_ms: Median of its engine on the target; ``None`` where that is out of reach.
+    """
+
+    searched_ms: float
+    estimated_ms: float
+    measured_ms: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShippedEngine:
+    """One engine of a bundle.
+
+    Attributes:
+        name: Runtime, precision and, where it is bound to one, capability.
+        runtime: Library that runs it, e.g. ``onnxruntime``.
+        version: Version of the library that built it.
+        precision: Arithmetic of weights and activations.
+        capability: Hardware it was built for; ``None`` if it runs wherever its runtime does.
+        files: Its files; the first is the one to load.
+        num_bytes: Size of these together.
+        top1: On the test split, percent; ``None`` if it cannot run where the bundle was built.
+        here: Latency on the machine that built it; ``None`` if it cannot run there.
+        load: How to load it.
+    """
+
+    name: str
+    runtime: str
+    version: str
+    precision: str
+    capability: str | None
+    files: tuple[str, ...]
+    num_bytes: int
+    top1: float | None
+    here: Latency | None
+    load: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Images that set the ranges of an 8-bit engine.
+
+    Attributes:
+        method: How ranges are chosen.
+        num_images: Images used.
+        images_sha256: Hash of their pixels, in order.
+    """
+
+    method: str
+    num_images: int
+    images_sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,12 +212,19 @@ class Manifest:
         target: The device it was chosen for.
         budget_ms: Latency that it had to keep.
         budget_origin: Who set the budget, e.g. ``asked`` or ``knee of the front``.
+        attempts: Searches until the budget held, the last one's choice shipped.
         top1: Accuracies.
         estimated: Latency on the target by its latency model.
         measured: Latency of this engine on the target, where it can be reached.
         measured_at_build: The same on the machine that built it, if that is not the target.
         cost: Arithmetic and memory.
-        parity: Agreement of the engine with the network it was made from, on the test split.
+        engine: Name of the engine that is meant for the target.
+        engines: All engines; the first is the portable ONNX file.
+        calibration: What set the ranges of 8-bit engines, if there are any.
+        ladder: Agreement of every form of the network with the one before, on the test split.
+        supernet_sha256: Hash of the weights that the subnet was cut from.
+        data_sha256: Hash of images and labels of each split that took part.
+        request: Hash of everything asked; an equal request gives this bundle again.
         files: SHA-256 of every other file of the bundle; ``write_bundle`` fills it in.
     """
 
@@ -168,12 +235,19 @@ class Manifest:
     target: Target
     budget_ms: float
     budget_origin: str
+    attempts: tuple[Attempt, ...]
     top1: Top1
     estimated: Latency
     measured: Latency | None
     measured_at_build: Latency | None
     cost: Cost
-    parity: Parity
+    engine: str
+    engines: tuple[ShippedEngine, ...]
+    calibration: Calibration | None
+    ladder: Ladder
+    supernet_sha256: str
+    data_sha256: Mapping[str, str]
+    request: str
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -188,6 +262,20 @@ class Manifest:
                 f"classes: {len(self.classes)} names, but the space has {self.space.num_classes}; "
                 "deploy the subnet again"
             )
+        if self.engine not in {engine.name for engine in self.engines}:
+            raise BadArtifact(
+                f"engine: {self.engine!r} is none of engines; deploy the subnet again"
+            )
+
+    @property
+    def shipped(self) -> ShippedEngine:
+        """The engine that is meant for the target."""
+        return next(engine for engine in self.engines if engine.name == self.engine)
+
+    @property
+    def deployed_latency(self) -> Latency:
+        """Latency on the target: measured where it could be, else estimated."""
+        return self.measured or self.estimated
 
 
 def origin(inputs: Mapping[str, Path]) -> Origin:
@@ -196,4 +284,4 @@ def origin(inputs: Mapping[str, Path]) -> Origin:
         name: InputFile(file=path.name, sha256=artifacts.sha256(path))
         for name, path in inputs.items()
     }
-    return Origin(made_by=artifacts.provenance(), inputs=files)  # type: ignore[arg-type]
+    return Origin(made_by=provenance(), inputs=files)  # type: ignore[arg-type]

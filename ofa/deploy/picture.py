@@ -20,6 +20,7 @@ _COLORS = {
     "front": "#1f5fbf",
     "candidate": "#c2570c",
     "chosen": "#0d7a4f",
+    "rival": "#8a5a9e",
 }
 """CSS variable of the page, and the color on paper."""
 
@@ -43,6 +44,8 @@ class FrontPicture:
 
     Attributes:
         front: Predicted trade-offs, from the fastest to the most accurate.
+        random_front: The front that random search finds with as many evaluations, predicted.
+        uniform: Archs of one choice for all blocks, predicted.
         candidates: Archs near the budget, measured.
         samples: Random archs, measured.
         chosen: The chosen arch, measured.
@@ -53,6 +56,8 @@ class FrontPicture:
     """
 
     front: tuple[FrontPoint, ...]
+    random_front: tuple[FrontPoint, ...]
+    uniform: tuple[FrontPoint, ...]
     candidates: tuple[FrontPoint, ...]
     samples: tuple[FrontPoint, ...]
     chosen: FrontPoint
@@ -105,6 +110,12 @@ def _draw(figure: Any, picture: FrontPicture, *, narrow: bool) -> None:
     if picture.samples:
         axes.plot(*_columns(picture.samples), "o", color=_COLORS["sample"], markersize=4,
                   alpha=0.55, markeredgewidth=0, label="random subnets, measured")  # fmt: skip
+    if picture.uniform:
+        axes.plot(*_columns(picture.uniform), "x", color=_COLORS["rival"], markersize=6,
+                  markeredgewidth=1.4, label="uniform subnets, predicted")  # fmt: skip
+    if picture.random_front:
+        axes.plot(*_columns(picture.random_front), "--s", color=_COLORS["rival"], markersize=3.5,
+                  linewidth=1.3, label="random search, equal effort, predicted")  # fmt: skip
     axes.plot(*_columns(picture.front), "-o", color=_COLORS["front"], markersize=3.5,
               linewidth=1.8, label="front, predicted")  # fmt: skip
     if picture.candidates:

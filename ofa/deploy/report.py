@@ -13,6 +13,7 @@ from jaxtyping import Int64
 from jinja2 import Environment, StrictUndefined
 
 from ofa.deploy.drawing import draw_subnet
+from ofa.deploy.layer_times import LayerTime
 from ofa.deploy.manifest import Manifest, Origin
 from ofa.deploy.picture import FrontPicture, FrontPoint, draw_front
 
@@ -46,17 +47,23 @@ class ReportData:
         manifest: The facts; ``files`` may be empty, since the report is one of them.
         origin: What made the bundle, and from which files.
         front: The best trade-offs that search found: predicted top-1, estimated latency.
+        random_front: Predicted front of as many random archs as search looked at.
+        uniform: Archs of one choice for all blocks, predicted.
         candidates: Archs of the front whose top-1 was measured on the search split; one is chosen.
         samples: Archs drawn at random whose top-1 was measured on the search split.
         classes: Accuracy of each class, on the test split.
+        layers: Estimated latency of each layer.
     """
 
     manifest: Manifest
     origin: Origin
     front: tuple[FrontPoint, ...]
+    random_front: tuple[FrontPoint, ...]
+    uniform: tuple[FrontPoint, ...]
     candidates: tuple[FrontPoint, ...]
     samples: tuple[FrontPoint, ...]
     classes: tuple[ClassAccuracy, ...]
+    layers: tuple[LayerTime, ...]
 
 
 def class_accuracies(
@@ -100,6 +107,8 @@ def render_report(data: ReportData) -> str:
         wide=draw_front(picture, format="css-svg", width_inches=9.6).decode(),
         narrow=draw_front(picture, format="css-svg", width_inches=4.4).decode(),
         classes=shown,
+        longest_ms=max(layer.latency_ms for layer in data.layers),
+        precisions=precision_advice(data.manifest),
     )
 
 
@@ -113,6 +122,8 @@ def _picture(data: ReportData) -> FrontPicture:
     estimated = manifest.estimated
     return FrontPicture(
         front=data.front,
+        random_front=data.random_front,
+        uniform=data.uniform,
         candidates=data.candidates,
         samples=data.samples,
         chosen=FrontPoint(latency_ms=estimated.latency_ms, top1=manifest.top1.search),
@@ -120,6 +131,30 @@ def _picture(data: ReportData) -> FrontPicture:
         high_ms=estimated.high_ms,
         budget_ms=manifest.budget_ms,
         machine=estimated.machine,
+    )
+
+
+def precision_advice(manifest: Manifest) -> str:
+    """Whether reduced precision pays, from what was measured; empty for full precision alone."""
+    portable, meant = manifest.engines[0], manifest.shipped
+    if meant.precision == "fp32":
+        return ""
+    size = f"{portable.num_bytes / meant.num_bytes:.1f} times smaller"
+    if meant.num_bytes > portable.num_bytes:
+        size = "no smaller"
+    if meant.top1 is None or portable.top1 is None:
+        return f"{meant.precision} is {size}; what it costs in accuracy can be seen on the device."
+    drop = portable.top1 - meant.top1
+    accuracy = f"{drop:.2f} points less accurate" if drop > 0 else "as accurate"
+    if meant.here is None or portable.here is None:
+        return f"{meant.precision} is {size} and {accuracy}; its latency is the device's to tell."
+    ratio = portable.here.latency_ms / meant.here.latency_ms
+    if ratio >= 1.05:
+        return f"{meant.precision} pays: {ratio:.2f} times faster, {size}, {accuracy}."
+    verdict = "does not pay in latency" if ratio > 0.95 else "does not pay: it is slower"
+    return (
+        f"{meant.precision} {verdict} on this machine ({ratio:.2f} times the speed of fp32); it is "
+        f"{size} and {accuracy}."
     )
 
 

@@ -10,14 +10,15 @@
     front      extract        subnet          ofa.pipeline.subnet
     subnet     deploy         bundle          ofa.pipeline.bundle
 
-``specialize`` walks the last three. The command line and notebooks call these functions. Every one
-reads files and writes files, so a journey can be left and taken up anywhere. Heavy libraries are
-imported inside the functions.
+``specialize`` walks the last three; ``verify`` and ``bench`` examine a bundle. The command line and
+notebooks call these functions. Every one reads files and writes files, so a journey can be left and
+taken up anywhere. Heavy libraries are imported inside the functions.
 """
 
 from ofa.pipeline.accuracy_data import sample
 from ofa.pipeline.adapted import adapt_device
-from ofa.pipeline.bundle import deploy
+from ofa.pipeline.bench import bench
+from ofa.pipeline.bundle import Wish, deploy
 from ofa.pipeline.device import (
     check_profile,
     devices,
@@ -33,10 +34,13 @@ from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
 from ofa.pipeline.supernet import train
+from ofa.pipeline.verify import verify
 
 __all__ = [
     "Track",
+    "Wish",
     "adapt_device",
+    "bench",
     "check_profile",
     "deploy",
     "devices",
@@ -52,4 +56,5 @@ __all__ = [
     "specialize",
     "train",
     "untracked",
+    "verify",
 ]

@@ -1,15 +1,49 @@
 """Subnet to bundle."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import ofa
+from ofa import artifacts
 from ofa import checkpoint as files
-from ofa.errors import BadArtifact
-from ofa.latency import load_device
-from ofa.opened import find_checkpoint, judges, open_subnet, read_fit
-from ofa.pipeline.device import profile
+from ofa.errors import BadArtifact, ParityFailure
+from ofa.latency import Device, load_device
+from ofa.opened import (
+    evaluator,
+    find_checkpoint,
+    judges,
+    open_subnet,
+    open_supernet,
+    predictor,
+    read_fit,
+)
+from ofa.pipeline.device import profile, target_of
 from ofa.run_files import read_front
 from ofa.shipped import shipped
+from ofa.space import encoding_of
+
+if TYPE_CHECKING:
+    from ofa.deploy import Assembled, Built, EngineCache, EngineRequest, Order
+    from ofa.deploy.manifest import Attempt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the user wants of a bundle; what is ``None`` is as the device is described."""
+
+    input: Literal["uint8", "float32"] = "uint8"
+    """Pixels the engine takes."""
+    precision: Literal["fp32", "fp16", "int8"] | None = None
+    """Arithmetic."""
+    runtime: str | None = None
+    """What runs the engine."""
+    capability: str | None = None
+    """Hardware to build for, e.g. ``sm89``."""
+    archive: bool = False
+    """Whether to write one zip file in place of a folder."""
+    cache: bool = True
+    """Whether engines built before, and an equal bundle written before, are used."""
 
 
 def deploy(
@@ -18,10 +52,12 @@ def deploy(
     front: Path,
     checkpoint: str,
     out: Path,
-    input: Literal["uint8", "float32"] = "uint8",
     device: str | None = None,
+    wish: Wish | None = None,
 ) -> Path:
-    """Export a subnet, check the engine against the network, time it here, and bundle it.
+    """Export a subnet, build its engines, check them against the network, time and bundle them.
+
+    An equal request finds the bundle that is there already.
 
     Args:
         subnet: Folder that ``extract`` wrote.
@@ -29,40 +65,158 @@ def deploy(
         device: Folder of the device; ``None`` takes the name that the front tells.
 
     Returns:
-        ``out/bundles/<arch id>-<device>``.
+        ``out/bundles/<arch id>-<device>``, with runtime and precision where these are not the
+        device's own.
 
     Raises:
-        ParityFailure: If the engine differs from the network; nothing is written then.
+        ParityFailure: If a form of the network differs from the one before; the bundle is kept
+            under ``out/rejected`` then.
     """
-    from ofa.deploy import Order, assemble
+    from ofa.deploy import assemble, build, load_bundle
+
+    wish = wish or Wish()
+    order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=device, wish=wish)
+    path = bundle_path(order, out, wish)
+    if wish.cache and path.exists():
+        try:
+            if load_bundle(path).manifest.request == order.request_digest:
+                return path
+        except BadArtifact:
+            pass  # what lies there is replaced below, or refused if it is no bundle
+    built = build(order, engine_cache(wish))
+    attempt = attempt_of(order, built)
+    return publish(assemble(order, built, (attempt,)), path, out)
+
+
+def prepare(
+    *, subnet: Path, front: Path, checkpoint: str, device: str | None = None, wish: Wish
+) -> "Order":
+    """Gather all that a bundle is made from.
+
+    Raises:
+        BadArtifact: If the front chose another subnet, or a file does not belong to the others.
+    """
+    from ofa.deploy import Order
+    from ofa.search import uniform_archs
 
     folder = find_checkpoint(checkpoint)
     outcome = read_front(front)
-    device = device or outcome.device
     net, tensors, notes = open_subnet(subnet)
     if notes.arch != outcome.chosen.arch:
         raise BadArtifact(f"{front}: chose another subnet than {subnet} holds; extract it first")
     supernet, accuracy = folder / files.SUPERNET, folder / files.ACCURACY
+    if notes.supernet_sha256 != artifacts.sha256(supernet):
+        raise BadArtifact(f"{subnet}: was cut from another supernet than {supernet}; extract again")
     measured = files.read_accuracy(accuracy, supernet=supernet)
-    order = Order(
+    named = device or outcome.device
+    found = load_device(shipped("devices"), named)
+    request = engine_request(found, wish)
+    images = judges(folder)
+    encoding = encoding_of(notes.space)
+    uniform = uniform_archs(encoding)
+    predicted = predictor(folder, encoding)(uniform)
+    asked = {
+        "subnet": artifacts.sha256(subnet / "subnet.safetensors"),
+        "outcome": artifacts.digest(asdict(outcome)),
+        "device": artifacts.digest(asdict(found.description)),
+        "engine": asdict(request),
+        "input": wish.input,
+        "ofa": ofa.__version__,
+    }
+    return Order(
+        supernet=open_supernet(folder)[0],
+        extracted=evaluator(folder, "test").subnet(notes.arch),
         net=net,
         tensors=tensors,
         notes=notes,
         outcome=outcome,
-        device=load_device(shipped("devices"), device),
-        model=profile(device=device, checkpoint=checkpoint),
-        input_type=input,
-        test=judges(folder).test,
-        num_search_images=len(judges(folder).search),
+        device=found,
+        target=None if found.description.target == "none" else target_of(found),
+        model=profile(device=named, checkpoint=checkpoint),
+        request=request,
+        input_type=wish.input,
+        calibration=images.calibration,
+        search=images.search,
+        test=images.test,
         predictor_rmse=fit.rmse if (fit := read_fit(folder)) else None,
         samples=tuple((record.arch, record.top1) for record in measured),
+        uniform=tuple(zip(encoding.decode(uniform), map(float, predicted), strict=True)),
         inputs={
             "supernet": supernet,
             "predictor": folder / files.PREDICTOR,
             "front": front,
             "subnet": subnet / "subnet.safetensors",
         },
+        request_digest=artifacts.digest(asked),
     )
-    path = out / "bundles" / f"{notes.arch.id}-{outcome.device}"
-    assemble(order, path)
-    return path
+
+
+def engine_request(device: Device, wish: Wish) -> "EngineRequest":
+    """The engine that a device is meant to run.
+
+    A device whose runtime builds no engines here gets the portable one.
+
+    Raises:
+        OfaError: If the user names a runtime that is unknown.
+    """
+    from ofa.deploy.engines import PORTABLE, EngineRequest
+    from ofa.runtime.runtimes import RUNTIMES
+
+    described = device.description
+    builds = described.runtime.name in RUNTIMES
+    return EngineRequest(
+        runtime=wish.runtime or (described.runtime.name if builds else PORTABLE.runtime),
+        precision=wish.precision or (described.precision if builds else PORTABLE.precision),
+        capability=wish.capability,
+    )
+
+
+def bundle_path(order: "Order", out: Path, wish: Wish) -> Path:
+    """Where the bundle of an order goes; the same for equal orders."""
+    name = f"{order.notes.arch.id}-{order.device.id}"
+    if order.request != engine_request(order.device, Wish()):
+        name = f"{name}-{order.request.name}"
+    return out / "bundles" / (f"{name}.zip" if wish.archive else name)
+
+
+def engine_cache(wish: Wish) -> "EngineCache":
+    """Engines built before on this machine, unless the user wants them built anew."""
+    from ofa.deploy import EngineCache
+
+    return EngineCache(folder=artifacts.cache_folder() / "engines" if wish.cache else None)
+
+
+def attempt_of(order: "Order", built: "Built") -> "Attempt":
+    """What one search came to."""
+    from ofa.deploy.manifest import Attempt
+
+    return Attempt(
+        searched_ms=order.outcome.budget_ms,
+        estimated_ms=order.outcome.chosen.estimated_ms,
+        measured_ms=built.measured.latency_ms if built.measured else None,
+    )
+
+
+def publish(assembled: "Assembled", path: Path, out: Path) -> Path:
+    """Write a bundle whose ladder holds; keep another one aside.
+
+    Raises:
+        ParityFailure: Names the failing rung and where the rejected bundle lies.
+    """
+    from ofa.deploy import write_bundle
+
+    failing = assembled.manifest.ladder.failing
+    if failing is None:
+        write_bundle(path, assembled.contents)
+        return path
+    rejected = reject(assembled, path, out)
+    raise ParityFailure(f"{failing}; not shipped, kept with its report in {rejected}")
+
+
+def reject(assembled: "Assembled", path: Path, out: Path) -> Path:
+    """Keep a bundle that must not ship, for whoever finds out why."""
+    from ofa.deploy import write_bundle
+
+    rejected = out / "rejected" / path.name
+    write_bundle(rejected, assembled.contents)
+    return rejected

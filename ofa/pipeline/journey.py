@@ -1,15 +1,29 @@
-"""Several arrows at once: from a supernet to checked engines."""
+"""Several arrows at once: from a supernet to checked engines that keep their budget."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from ofa.pipeline.bundle import deploy
+from ofa.errors import InfeasibleBudget
+from ofa.latency import load_device
+from ofa.pipeline.bundle import (
+    Wish,
+    attempt_of,
+    bundle_path,
+    engine_cache,
+    prepare,
+    publish,
+    reject,
+)
 from ofa.pipeline.front import search
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
+from ofa.shipped import shipped
 
 if TYPE_CHECKING:
     from ofa.deploy import Bundle
+    from ofa.deploy.manifest import Attempt
 
 
 def specialize(
@@ -19,26 +33,55 @@ def specialize(
     out: Path,
     budget_ms: float | None = None,
     seed: int = 0,
-    input: Literal["uint8", "float32"] = "uint8",
+    wish: Wish | None = None,
     track: Track = untracked,
 ) -> "Bundle":
-    """Walk from a supernet to a checked engine for one device: search, extract, deploy.
+    """Walk from a supernet to checked engines for one device: search, extract, build, deploy.
+
+    Where the device can be reached, the engine is timed on it; one that is over the budget sends
+    the search back to aim lower, three times at most.
+
+    Args:
+        budget_ms: Latency to stay within; ``None`` takes that of the front's knee, which is a
+            choice rather than a promise and is not enforced.
 
     Returns:
         The bundle, read back and checked.
-    """
-    from ofa.deploy import load_bundle
 
-    front = search(
-        device=device,
-        checkpoint=checkpoint,
-        out=out,
-        budget_ms=budget_ms,
-        seed=seed,
-        track=track,
-    )
-    subnet = extract(front=front, checkpoint=checkpoint, out=out)
-    path = deploy(
-        subnet=subnet, front=front, checkpoint=checkpoint, out=out, input=input, device=device
-    )
-    return load_bundle(path)
+    Raises:
+        InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
+        BudgetMissed: If no engine keeps the budget; the last bundle is kept under ``out/rejected``.
+        ParityFailure: If a form of the network differs from the one before.
+    """
+    from ofa.deploy import assemble, build, load_bundle
+    from ofa.deploy.budget import first_aim_ms, holds, missed, next_aim_ms
+
+    wish = wish or Wish()
+    is_reachable = load_device(shipped("devices"), device).description.target != "none"
+    aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
+    find = partial(search, device=device, checkpoint=checkpoint, out=out, seed=seed, track=track)
+    attempts: tuple[Attempt, ...] = ()
+    while True:
+        try:
+            front = find(budget_ms=aim_ms)
+        except InfeasibleBudget:
+            if attempts or aim_ms == budget_ms:
+                raise
+            front = find(budget_ms=budget_ms)  # feasible, though not with the guard kept free
+        subnet = extract(front=front, checkpoint=checkpoint, out=out)
+        order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=device, wish=wish)
+        built = build(order, engine_cache(wish))
+        attempts = (*attempts, attempt_of(order, built))
+        if budget_ms is None or holds(budget_ms, attempts):
+            break
+        aim_ms = next_aim_ms(budget_ms, attempts, lowest_ms=order.outcome.lowest_ms)
+        if aim_ms is None:
+            break
+    if budget_ms is not None:
+        order = replace(order, outcome=replace(order.outcome, budget_ms=budget_ms))
+    assembled = assemble(order, built, attempts)
+    path = bundle_path(order, out, wish)
+    if budget_ms is not None and not holds(budget_ms, attempts):
+        rejected = reject(assembled, path, out)
+        raise missed(budget_ms, attempts, kept_in=rejected)
+    return load_bundle(publish(assembled, path, out))

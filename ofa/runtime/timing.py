@@ -76,3 +76,10 @@ def _elapsed_ns(run: Callable[[], object], calls: int) -> int:
 def _timing(samples_ms: np.ndarray) -> Timing:
     p10_ms, median_ms, p90_ms = (float(p) for p in np.percentile(samples_ms, (10, 50, 90)))
     return Timing(median_ms=median_ms, p10_ms=p10_ms, p90_ms=p90_ms, repeats=len(samples_ms))
+
+
+def sample_ms(run: Callable[[], object], *, warmup: int, repeats: int) -> np.ndarray:
+    """Latency of each of ``repeats`` single calls, ms; for tails, which means over calls hide."""
+    assert warmup >= 1 and repeats >= 1
+    _elapsed_ns(run, warmup)
+    return np.array([_elapsed_ns(run, 1) for _ in range(repeats)]) / 1e6

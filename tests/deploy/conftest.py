@@ -6,15 +6,19 @@ import torch
 from torch import nn
 
 from ofa.deploy import (
+    Attempt,
     Cost,
     FrontPoint,
     Input,
     InputFile,
+    Ladder,
     Latency,
+    LayerTime,
     Manifest,
     Origin,
-    Parity,
     ReportData,
+    Rung,
+    ShippedEngine,
     Target,
     Top1,
     class_accuracies,
@@ -98,6 +102,7 @@ def manifest(arch, engine):
         ),
         budget_ms=8.0,
         budget_origin="asked",
+        attempts=(Attempt(searched_ms=8.0, estimated_ms=7.61, measured_ms=None),),
         top1=Top1(
             predicted=94.21,
             predicted_rmse=0.18,
@@ -122,7 +127,38 @@ def manifest(arch, engine):
             activation_bytes=activation_bytes(layers),
             engine_bytes=len(engine),
         ),
-        parity=Parity(max_abs_error=2e-6, num_images=10_000, num_top1_differing=0),
+        engine="onnxruntime-fp32",
+        engines=(
+            ShippedEngine(
+                name="onnxruntime-fp32",
+                runtime="onnxruntime",
+                version="1.32.0",
+                precision="fp32",
+                capability=None,
+                files=("engine.onnx",),
+                num_bytes=len(engine),
+                top1=93.87,
+                here=None,
+                load='onnxruntime.InferenceSession("engine.onnx")',
+            ),
+        ),
+        calibration=None,
+        ladder=Ladder(
+            rungs=(
+                Rung(
+                    name="subnet to onnxruntime-fp32",
+                    precision="fp32",
+                    max_abs_error=2e-6,
+                    num_images=10_000,
+                    num_top1_differing=0,
+                    top1=93.87,
+                    top1_drop=0.0,
+                ),
+            )
+        ),
+        supernet_sha256="ab" * 32,
+        data_sha256={"test": "cd" * 32},
+        request="ef" * 32,
     )
 
 
@@ -139,9 +175,15 @@ def report_data(manifest):
             FrontPoint(latency_ms=7.61, top1=94.21),
             FrontPoint(latency_ms=11.0, top1=94.6),
         ),
+        random_front=(FrontPoint(latency_ms=8.0, top1=93.5),),
+        uniform=(FrontPoint(latency_ms=9.0, top1=93.0),),
         candidates=(FrontPoint(latency_ms=7.61, top1=94.05), FrontPoint(latency_ms=7.4, top1=94.0)),
         samples=(FrontPoint(latency_ms=6.5, top1=92.9), FrontPoint(latency_ms=9.5, top1=93.8)),
         classes=class_accuracies(
             np.array([0, 0, 0, 1, 1, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 0, 2, 2]), CLASSES
+        ),
+        layers=(
+            LayerTime(name="stem", latency_ms=2.0),
+            LayerTime(name="stage 1, block 1", latency_ms=5.61),
         ),
     )

@@ -2,19 +2,20 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ofa import artifacts
-from ofa.deploy import load_bundle, write_bundle
+from ofa.deploy import bundle_contents, load_bundle, write_bundle
 from ofa.errors import BadArtifact
 from ofa.runtime import OrtSession
 
 FILES = {
-    "arch.json", "engine.onnx", "front.png", "manifest.json", "manifest.json.sha256",
-    "report.html", "run.py", "subnet.safetensors",
+    "LICENSES.txt", "arch.json", "engine.onnx", "engines/other-int8/net.bin", "front.png",
+    "manifest.json", "manifest.json.sha256", "report.html", "run.py", "subnet.safetensors",
 }  # fmt: skip
 
 
@@ -23,16 +24,21 @@ def write(manifest, engine, tmp_path):
     supernet = tmp_path / "supernet.safetensors"
     supernet.write_bytes(b"weights")
 
+    other = replace(
+        manifest.engines[0], name="other-int8", files=("engines/other-int8/net.bin",), num_bytes=3
+    )
+    manifest = replace(manifest, engines=(*manifest.engines, other))
+
     def write_into(folder, report="<!doctype html>"):
-        write_bundle(
-            folder,
+        contents = bundle_contents(
             manifest,
-            engine=engine,
+            engines={"engine.onnx": engine, "engines/other-int8/net.bin": b"net"},
             report=report,
             front=b"picture",
             weights={"classifier.bias": np.zeros(3, np.float32)},
             inputs={"supernet": supernet},
         )
+        write_bundle(folder, contents)
         return folder
 
     return write_into
@@ -56,7 +62,7 @@ def reseal(folder, change):
 def test_a_bundle_is_read_as_it_was_written(bundle, manifest, engine, images):
     found = load_bundle(bundle)
 
-    assert {path.name for path in bundle.iterdir()} == FILES
+    assert {p.relative_to(bundle).as_posix() for p in bundle.rglob("*") if p.is_file()} == FILES
     assert found.manifest.arch == manifest.arch
     assert found.manifest.top1 == manifest.top1
     assert set(found.manifest.files) == FILES - {"manifest.json", "manifest.json.sha256"}
@@ -122,7 +128,11 @@ def test_a_legal_name_that_the_manifest_does_not_list_is_refused(bundle):
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("name", ["../engine.onnx", "/etc/passwd", "a/b", "a\\b", "", ".."])
+@pytest.mark.parametrize(
+    "name",
+    ["../engine.onnx", "/etc/passwd", "a/b", "a\\b", "", "..", "engines/../x", "engines//x",
+     "engines/a/..", "engines/a/b/c", "manifest.json"],
+)  # fmt: skip
 def test_a_name_that_leads_outside_is_refused(bundle, name):
     reseal(bundle, lambda body: body["files"].update({name: "0" * 64}))
 
@@ -168,11 +178,38 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         load_bundle(tmp_path / "nowhere")
 
 
+def test_an_engine_whose_file_is_not_listed_is_refused(bundle):
+    reseal(bundle, lambda body: body["engines"][1].update(files=["engines/x/y"]))
+
+    with pytest.raises(BadArtifact, match=r"engine other-int8 has a file 'engines/x/y'"):
+        load_bundle(bundle)
+
+
+def test_an_archive_is_the_same_bundle_and_equal_bytes(write, bundle, tmp_path):
+    packed, again = write(tmp_path / "a.zip"), write(tmp_path / "b.zip")
+
+    assert load_bundle(packed).manifest == load_bundle(bundle).manifest
+    assert load_bundle(packed).contents == load_bundle(bundle).contents
+    assert packed.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_changed_file_in_an_archive_is_refused_by_name(write, tmp_path, name):
+    packed = write(tmp_path / "a.zip")
+    contents = dict(load_bundle(packed).contents)
+    contents[name] = contents[name][:-1] + b"?"
+    write_bundle(packed, contents)
+
+    blamed = "manifest.json" if name.startswith("manifest") else name
+    with pytest.raises(BadArtifact, match=blamed):
+        load_bundle(packed)
+
+
 def test_an_older_bundle_is_replaced_whole(bundle, write):
     write(bundle, report="<!doctype html>second")
 
     assert (bundle / "report.html").read_text() == "<!doctype html>second"
-    assert load_bundle(bundle).folder == bundle
+    assert load_bundle(bundle).path == bundle
     assert [path.name for path in bundle.parent.iterdir() if path.name.startswith(".")] == []
 
 
@@ -197,13 +234,20 @@ def test_a_file_in_the_bundles_place_is_left_alone(write, tmp_path):
 
 
 def test_a_failure_leaves_the_older_bundle_and_nothing_else(bundle, write, monkeypatch):
-    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
-    monkeypatch.setattr(artifacts, "write_tensors", lambda *_: (_ for _ in ()).throw(MemoryError))
+    before = load_bundle(bundle).contents
+    write_file = artifacts.write_atomically
+
+    def fail_at_the_engine(path, data):
+        if path.name == "engine.onnx":
+            raise MemoryError
+        write_file(path, data)
+
+    monkeypatch.setattr(artifacts, "write_atomically", fail_at_the_engine)
 
     with pytest.raises(MemoryError):
         write(bundle, report="half")
 
-    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+    assert load_bundle(bundle).contents == before
     assert {path.name for path in bundle.parent.iterdir()} == {"bundle", "supernet.safetensors"}
 
 

@@ -7,6 +7,8 @@ from ofa.deploy.picture import FrontPicture, FrontPoint, draw_front
 
 PICTURE = FrontPicture(
     front=(FrontPoint(latency_ms=4.0, top1=92.5), FrontPoint(latency_ms=11.0, top1=94.6)),
+    random_front=(FrontPoint(latency_ms=8.0, top1=93.0),),
+    uniform=(FrontPoint(latency_ms=9.0, top1=92.0),),
     candidates=(FrontPoint(latency_ms=7.0, top1=94.0),),
     samples=(FrontPoint(latency_ms=6.5, top1=92.9),),
     chosen=FrontPoint(latency_ms=7.0, top1=94.0),
@@ -28,7 +30,12 @@ def test_a_drawing_is_well_formed_and_names_what_it_shows(format):
     text = " ".join(root.itertext())
 
     assert "estimated latency on Phone $1 & <Co>, ms" in text
-    for label in ("random subnets, measured", "front, predicted", "budget, 8 ms"):
+    for label in (
+        "random subnets, measured",
+        "front, predicted",
+        "budget, 8 ms",
+        "uniform subnets",
+    ):
         assert label in text
 
 
@@ -52,6 +59,8 @@ def test_equal_data_gives_equal_bytes(format):
 
 
 def test_a_front_without_measured_archs_can_be_drawn():
-    bare = FrontPicture(**{**vars(PICTURE), "candidates": (), "samples": ()})
+    bare = FrontPicture(
+        **{**vars(PICTURE), "candidates": (), "samples": (), "random_front": (), "uniform": ()}
+    )
 
     assert b"random subnets" not in drawn(bare)

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from ofa.deploy import class_accuracies, render_front, render_report
+from ofa.deploy import Attempt, class_accuracies, render_front, render_report
+from ofa.deploy.report import precision_advice
 
 
 class Page(HTMLParser):
@@ -57,7 +58,63 @@ def test_the_page_shows_what_was_asked_predicted_and_measured(report_data):
     for shown in ("8.00 ms", "asked", "94.21 %", "94.05 %", "± 0.18 points"):
         assert shown in text
     assert "calibrated, 90 % interval 6.90 ms to 7.90 ms" in text
-    assert "0 labels differ logits within 2.0e-06, on 10,000 test images" in text
+
+
+def test_the_ladder_the_layers_and_the_rivals_are_shown(report_data):
+    text = page_of(report_data).text
+
+    assert "subnet to onnxruntime-fp32 logits within 0.0001, same labels 2.0e-06 0 93.87 %" in text
+    assert "stage 1, block 1 5.61 ms 74 %" in text
+    assert "random search with as many evaluations, and 1 uniform subnets" in text
+
+
+def test_a_rejected_bundle_says_so_before_anything_else(report_data, manifest):
+    bad = replace(manifest.ladder.rungs[0], max_abs_error=0.3)
+    ladder = replace(manifest.ladder, rungs=(bad,))
+
+    text = page_of(replace(report_data, manifest=replace(manifest, ladder=ladder))).text
+
+    assert "This bundle is rejected. subnet to onnxruntime-fp32: logits differ" in text
+
+
+def test_searches_that_were_needed_to_keep_a_budget_are_told(report_data, manifest):
+    attempts = tuple(
+        Attempt(searched_ms=8.0 - i, estimated_ms=7.9 - i, measured_ms=8.4 - i) for i in range(2)
+    )
+
+    text = page_of(replace(report_data, manifest=replace(manifest, attempts=attempts))).text
+
+    assert "How the budget was kept" in text
+    assert "8.40 ms" in text and "7.40 ms" in text
+    assert "How the budget was kept" not in page_of(report_data).text
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "num_bytes", "verdict"),
+    [
+        (2.0, 100, "int8 pays: 2.00 times faster, 4.0 times smaller, 0.30 points less accurate."),
+        (4.0, 100, "int8 does not pay in latency on this machine"),
+        (
+            8.0,
+            500,
+            "int8 does not pay: it is slower on this machine (0.50 times the speed of fp32)",
+        ),
+    ],
+)
+def test_reduced_precision_is_said_to_pay_only_where_it_does(
+    manifest, latency_ms, num_bytes, verdict
+):
+    here = replace(manifest.estimated, label="measured", latency_ms=4.0)
+    portable = replace(manifest.engines[0], num_bytes=400, here=here)
+    small = replace(
+        portable, name="small", precision="int8", num_bytes=num_bytes, top1=93.57,
+        here=replace(here, latency_ms=latency_ms),
+    )  # fmt: skip
+
+    said = precision_advice(replace(manifest, engine="small", engines=(portable, small)))
+
+    assert said.startswith(verdict)
+    assert precision_advice(manifest) == ""
 
 
 def test_the_page_needs_nothing_from_outside(report_data):

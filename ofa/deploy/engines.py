@@ -1,0 +1,166 @@
+"""The engines of a bundle: the portable ONNX file, and the one that the device is meant to run.
+
+An engine that cannot run where it is built is shipped all the same, marked as unchecked with the
+reason; whoever holds the device runs ``ofa verify`` there.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ofa.deploy.cache import EngineCache
+from ofa.errors import BadArtifact, OfaError
+from ofa.runtime import AbstractSession
+from ofa.runtime.runtimes import RUNTIMES
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+PORTABLE_RUNTIME = "onnxruntime"
+"""What runs the portable file, wherever a device's own runtime cannot be had."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRequest:
+    """What to build.
+
+    Attributes:
+        runtime: Key of ``RUNTIMES``.
+        precision: Arithmetic.
+        capability: Hardware to build for; ``None`` if engines run wherever the runtime does.
+    """
+
+    runtime: str
+    precision: Precision
+    capability: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.runtime not in RUNTIMES:
+            raise OfaError(
+                f"runtime: {self.runtime!r} builds no engines here; use one of "
+                f"{', '.join(sorted(RUNTIMES))}"
+            )
+
+    @property
+    def name(self) -> str:
+        """Runtime, precision and capability in one word: ``tensorrt_rtx-fp16-sm89``."""
+        parts = (self.runtime, self.precision, self.capability)
+        return "-".join(part for part in parts if part)
+
+
+PORTABLE = EngineRequest(runtime=PORTABLE_RUNTIME, precision="fp32")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BuiltEngine:
+    """An engine, and a session of it where it can run here.
+
+    Attributes:
+        request: What was asked.
+        version: Version of the runtime that built it.
+        onnx: The graph it was built from, in its precision.
+        files: Its files by name; the first is loaded.
+        session: Runs it; ``None`` if it cannot run here.
+        unchecked: Why it cannot.
+    """
+
+    request: EngineRequest
+    version: str
+    onnx: bytes
+    files: Mapping[str, bytes]
+    session: AbstractSession | None
+    unchecked: str = ""
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of its files together."""
+        return sum(len(data) for data in self.files.values())
+
+
+def build_engine(
+    onnx: bytes,
+    request: EngineRequest,
+    *,
+    calibration: UInt8[np.ndarray, "n c h w"],
+    cache: EngineCache,
+    threads: int,
+) -> BuiltEngine:
+    """Build an engine, or take the one that an equal request built before.
+
+    Args:
+        onnx: The network in full precision.
+        calibration: Images that set the ranges of an 8-bit graph, as the engine takes them.
+
+    Raises:
+        OfaError: If the runtime is missing or refuses the network; tells the mend.
+    """
+    runtime = RUNTIMES[request.runtime]
+    version = runtime.version()
+    key = {
+        "onnx": hashlib.sha256(onnx).hexdigest(),
+        "runtime": request.runtime,
+        "version": version,
+        "precision": request.precision,
+        "capability": request.capability,
+        "calibration": image_digest(calibration) if request.precision == "int8" else None,
+    }
+
+    def graph() -> dict[str, bytes]:
+        return {"graph.onnx": in_precision(onnx, request, calibration)}
+
+    precise = cache.get({**key, "part": "graph"}, graph)["graph.onnx"]
+    files = cache.get(
+        {**key, "part": "engine"},
+        lambda: runtime.build(precise, capability=request.capability),
+    )
+    session, unchecked = load_engine(request.runtime, files, threads=threads)
+    return BuiltEngine(
+        request=request,
+        version=version,
+        onnx=precise,
+        files=files,
+        session=session,
+        unchecked=unchecked,
+    )
+
+
+def load_engine(
+    runtime: str, files: Mapping[str, bytes], *, threads: int
+) -> tuple[AbstractSession | None, str]:
+    """A session of an engine and no reason, or no session and why it cannot run here.
+
+    Raises:
+        BadArtifact: If the files are no engine of the runtime.
+    """
+    try:
+        return RUNTIMES[runtime].load(files, threads=threads), ""
+    except BadArtifact:
+        raise
+    except OfaError as error:  # the runtime or its hardware is not here
+        return None, " ".join(str(error).split())
+
+
+def in_precision(
+    onnx: bytes, request: EngineRequest, calibration: UInt8[np.ndarray, "n c h w"]
+) -> bytes:
+    """The graph of a request: precision lives in the graph alone."""
+    if request.precision == "fp32":
+        return onnx
+    from ofa.runtime.precision import with_precision
+
+    return with_precision(
+        onnx,
+        request.precision,
+        profile=RUNTIMES[request.runtime].profile,
+        calibration=calibration if request.precision == "int8" else None,
+    )
+
+
+def image_digest(images: np.ndarray) -> str:
+    """SHA-256 of images, in order, with their shape and type."""
+    digest = hashlib.sha256(f"{images.dtype} {images.shape}".encode())
+    digest.update(np.ascontiguousarray(images).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,77 @@
+"""Latencies of engines: on the target where it can be reached, and where they were built."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ofa.deploy.engines import BuiltEngine
+from ofa.deploy.manifest import Latency
+from ofa.latency import Device, Estimate
+from ofa.runtime import AbstractTarget, Timing, describe_machine, measure_ms
+
+WARMUP = 20
+REPEATS = 200
+_INTERVAL = "10th to 90th percentile"
+
+
+def time_here(
+    engines: Sequence[BuiltEngine], image: np.ndarray, *, threads: int
+) -> dict[str, Latency]:
+    """Latencies of the engines that can run here, by name, timed side by side.
+
+    Args:
+        image: A batch of one.
+    """
+    able = [(engine, engine.session) for engine in engines if engine.session is not None]
+    timings = measure_ms(
+        [lambda session=session: session.run(image) for _, session in able],
+        warmup=WARMUP,
+        repeats=REPEATS,
+    )
+    machine = describe_machine()
+    return {
+        engine.request.name: _latency(
+            timing,
+            machine=f"{machine}, {engine.request.runtime} {engine.version}, threads {threads}",
+        )
+        for (engine, _), timing in zip(able, timings, strict=True)
+    }
+
+
+def time_on(target: AbstractTarget, engine: BuiltEngine, *, threads: int) -> Latency:
+    """Latency of the graph of an engine on a device, under ONNX Runtime there.
+
+    Raises:
+        TargetFailure: If the device cannot be reached, or fails.
+    """
+    timings = target.measure(
+        {"engine": engine.onnx}, threads=threads, warmup=WARMUP, repeats=REPEATS
+    )
+    where = target.describe()
+    return _latency(
+        timings["engine"],
+        machine=f"{where.machine}, {where.runtime} {where.runtime_version}, threads {threads}",
+    )
+
+
+def estimated(estimate: Estimate, device: Device) -> Latency:
+    """What the latency model of a device says."""
+    return Latency(
+        latency_ms=estimate.latency_ms,
+        low_ms=estimate.low_ms,
+        high_ms=estimate.high_ms,
+        interval="90 % interval",
+        label=estimate.label,
+        machine=device.description.hardware.name,
+    )
+
+
+def _latency(timing: Timing, *, machine: str) -> Latency:
+    return Latency(
+        latency_ms=timing.median_ms,
+        low_ms=timing.p10_ms,
+        high_ms=timing.p90_ms,
+        interval=_INTERVAL,
+        label="measured",
+        machine=machine,
+    )

@@ -1,0 +1,72 @@
+"""Bundle to speeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ofa.opened import read_net
+
+if TYPE_CHECKING:
+    from ofa.deploy.bench import Speed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benched:
+    """How fast a bundle is.
+
+    Attributes:
+        path: The bundle.
+        machine: Where it was timed.
+        speeds: One a way of running it, batch and number of threads.
+        memory_mb: Memory that a process grows by when it loads an engine and runs it, by engine.
+        left_out: What could not be timed, and why.
+    """
+
+    path: Path
+    machine: str
+    speeds: tuple["Speed", ...]
+    memory_mb: dict[str, float]
+    left_out: dict[str, str]
+
+
+def bench(
+    *,
+    bundle: Path,
+    batches: Sequence[int] = (1, 8, 32),
+    threads: Sequence[int] = (1, 2),
+    repeats: int = 200,
+    compile: bool = False,
+) -> Benched:
+    """Time the engines of a bundle on this machine, against torch eager and ``torch.compile``.
+
+    Args:
+        bundle: A folder, or an archive.
+        compile: Whether to time ``torch.compile`` as well, which takes a C++ compiler and a minute.
+
+    Raises:
+        BadArtifact: If a file of the bundle is not what its manifest says.
+    """
+    from ofa.deploy import load_bundle
+    from ofa.deploy.bench import bench_engines, bench_torch
+    from ofa.runtime import describe_machine
+
+    loaded = load_bundle(bundle)
+    engines = bench_engines(loaded, batches=batches, threads=threads, repeats=repeats)
+    weights = loaded.weights()
+    parts = [engines]
+    if weights is not None:
+        manifest = loaded.manifest
+        net = read_net(weights, manifest.space, manifest.arch, where=bundle)
+        parts.append(
+            bench_torch(
+                loaded, net, batches=batches, threads=threads, repeats=repeats, compiled=compile
+            )
+        )
+    return Benched(
+        path=bundle,
+        machine=describe_machine(),
+        speeds=tuple(speed for part in parts for speed in part.speeds),
+        memory_mb=engines.memory_mb,
+        left_out={name: reason for part in parts for name, reason in part.left_out.items()},
+    )

@@ -1,0 +1,71 @@
+"""Bundle to verdict: the whole ladder again, on the machine at hand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ofa import artifacts
+from ofa import checkpoint as files
+from ofa.errors import BadArtifact
+from ofa.opened import evaluator, find_checkpoint, judges, open_supernet, read_net
+
+if TYPE_CHECKING:
+    from ofa.deploy import Ladder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What came of checking a bundle.
+
+    Attributes:
+        path: The bundle.
+        ladder: Every rung, measured now.
+        failing: Name of the first rung that misses its bar.
+    """
+
+    path: Path
+    ladder: "Ladder"
+    failing: str | None
+
+
+def verify(*, bundle: Path, checkpoint: str) -> Verified:
+    """Check a bundle's hashes, then compare every form of the network with the one before.
+
+    Args:
+        bundle: A folder, or an archive.
+        checkpoint: The supernet that it was cut from, whose test images are used.
+
+    Raises:
+        BadArtifact: If a file of the bundle is not what its manifest says, or the bundle was made
+            from another supernet.
+    """
+    from ofa.data import Normalization
+    from ofa.deploy import load_bundle
+    from ofa.deploy.verify import climb_forms
+
+    loaded = load_bundle(bundle)
+    manifest = loaded.manifest
+    folder = find_checkpoint(checkpoint)
+    found = artifacts.sha256(folder / files.SUPERNET)
+    if found != manifest.supernet_sha256:
+        raise BadArtifact(
+            f"{bundle}: was cut from a supernet of SHA-256 {manifest.supernet_sha256[:12]}…, but "
+            f"{folder / files.SUPERNET} is {found[:12]}…; give --checkpoint"
+        )
+    opened = [(engine, *loaded.engine_session(engine)) for engine in manifest.engines]
+    weights = loaded.weights()
+    climbed = climb_forms(
+        supernet=open_supernet(folder)[0],
+        arch=manifest.arch,
+        extracted=evaluator(folder, "test").subnet(manifest.arch),
+        subnet=None
+        if weights is None
+        else read_net(weights, manifest.space, manifest.arch, where=bundle),
+        engines=[(engine.name, engine.precision, session) for engine, session, _ in opened],
+        unchecked={engine.name: reason for engine, _, reason in opened if reason},
+        normalization=Normalization(mean=manifest.input.mean, std=manifest.input.std),
+        test=judges(folder).test,
+        input_type=manifest.input.type,
+    )
+    failing = climbed.ladder.failing
+    return Verified(path=bundle, ladder=climbed.ladder, failing=failing.name if failing else None)
