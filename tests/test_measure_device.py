@@ -39,22 +39,36 @@ def fails(capsys, *argv):
     """The one line on stderr with which a command line is refused."""
     assert main(list(argv)) == 1
     captured = capsys.readouterr()
+    assert captured.out == ""
     assert captured.err.count("\n") == 1
     return captured.err
 
 
-def test_a_device_of_ones_own_is_measured_once_checked_and_remembered(tmp_path, capsys):
+def test_a_device_of_ones_own_is_measured_once_and_remembered(tmp_path, capsys):
     device = describe(tmp_path / "board", target="local")
 
-    assert main(["profile", "--device", device, "--num", "4", "--check", "3", "--json"]) == 0
+    assert main(["profile", "--device", device, "--num", "4", "--json"]) == 0
 
     printed = json.loads(capsys.readouterr().out)[device]
     assert printed["model"]["sources"][0]["rows"] == 6
-    assert printed["check"]["num_networks"] == 3
     kept = {path: path.read_bytes() for path in (tmp_path / "board" / "profiles").iterdir()}
     assert {path.suffix for path in kept} == {".json", ".jsonl"}
     assert pipeline.profile(device=device, checkpoint="fashion_mnist").label == "calibrated"
     assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_a_check_compares_or_refuses_a_machine_that_was_disturbed_since(tmp_path, capsys):
+    device = describe(tmp_path / "board", target="local")
+    assert main(["profile", "--device", device, "--num", "2", "--quiet"]) == 0
+    (kept,) = (tmp_path / "board" / "profiles").glob("*.json")
+    body = json.loads(kept.read_text())
+    body["profile"]["reference_ms"] *= 10
+    kept.write_text(json.dumps(body))
+
+    line = fails(capsys, "profile", "--device", device, "--check", "2", "--json")
+
+    assert "its reference network's latency is -" in line
+    assert "one of the two was disturbed" in line
 
 
 def test_a_device_that_no_one_can_reach_is_measured_by_a_bundle(tmp_path, capsys):

@@ -33,11 +33,13 @@ class Remembered:
         model: The model.
         num: Subnets that were asked for.
         machine: Machine and runtime that were measured.
+        reference_ms: Latency of the reference, by which a disturbed machine is known.
     """
 
     model: LatencyModel
     num: int
     machine: tuple[str, str]
+    reference_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,12 @@ class Memory:
     def keep(self, profile: Profile, *, num: int, rounds: Path) -> LatencyModel:
         """Fit the model of a profile and keep it."""
         model = fit_profile(self.space, profile)
-        made = Remembered(model=model, num=num, machine=profile.provenance.identity)
+        made = Remembered(
+            model=model,
+            num=num,
+            machine=profile.provenance.identity,
+            reference_ms=profile.timings[0].median_ms,
+        )
         body = {
             "profile": asdict(made),
             "drift": profile.drift,

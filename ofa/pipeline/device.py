@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofa import artifacts
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, NoisyMachine
 from ofa.latency import Device, Evidence, LatencyModel, list_devices, load_device, load_model
 from ofa.opened import find_checkpoint, open_supernet
 from ofa.runtime import AbstractTarget, open_target
@@ -71,7 +71,11 @@ def target_of(device: Device) -> AbstractTarget:
 
 
 def check_profile(*, device: str, checkpoint: str, num: int, seed: int = 1) -> Evidence:
-    """Time ``num`` random subnets that the model of a device has not seen, and compare."""
+    """Time ``num`` random subnets that the model of a device has not seen, and compare.
+
+    Raises:
+        NoisyMachine: If the reference takes another time than when the device was profiled.
+    """
     from ofa.latency.fit_profile import check_model
     from ofa.latency.plan import random_plan
     from ofa.latency.profile import run_plan
@@ -81,7 +85,17 @@ def check_profile(*, device: str, checkpoint: str, num: int, seed: int = 1) -> E
     model = profile(device=device, checkpoint=checkpoint)
     memory = _memory(found, checkpoint)
     plan = random_plan(memory.plan(None), num=num, seed=seed)
-    return check_model(model, memory.space, run_plan(plan, target))
+    timed = run_plan(plan, target)
+    kept = memory.recall()
+    assert kept is not None
+    drift = timed.timings[0].median_ms / kept.reference_ms - 1
+    if abs(drift) > plan.protocol.max_drift:
+        raise NoisyMachine(
+            f"{device}: its reference network's latency is {drift:+.0%} off that of the profile, "
+            "so one of the two was disturbed; stop other programs and try again, with --fresh if "
+            "it stays so"
+        )
+    return check_model(model, memory.space, timed)
 
 
 def pack_profile(*, device: str, checkpoint: str, out: Path, num: int | None = None) -> Path:
