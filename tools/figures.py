@@ -13,7 +13,7 @@ from ofa import pipeline
 from ofa.opened import evaluator, find_checkpoint, open_supernet, predictor, read_fit
 from ofa.runtime import stopwatch
 from ofa.search import search_front
-from ofa.space import Encoding, SearchSpace, macs, network, params
+from ofa.space import AnySpace, encoding_of, macs, network, params
 
 
 def main() -> None:
@@ -40,8 +40,8 @@ def main() -> None:
         print(f"| {what} | {measured} |")
 
 
-def _search_rate(folder: Path, space: SearchSpace) -> str:
-    encoding = Encoding(space)
+def _search_rate(folder: Path, space: AnySpace) -> str:
+    encoding = encoding_of(space)
     accuracy = predictor(folder, encoding)
     latency_ms = pipeline.profile(device="pixel", checkpoint=str(folder)).table(encoding)
     rates, seconds = [], []

@@ -6,7 +6,7 @@ from typing import Literal
 from ofa import checkpoint as files
 from ofa.errors import BadArtifact
 from ofa.latency import load_device
-from ofa.opened import find_checkpoint, judges, open_subnet, read_fit
+from ofa.opened import find_checkpoint, judges, open_subnet, predictor_rmse
 from ofa.pipeline.device import profile
 from ofa.run_files import read_front
 from ofa.shipped import shipped
@@ -51,7 +51,7 @@ def deploy(
         input_type=input,
         test=judges(folder).test,
         num_search_images=len(judges(folder).search),
-        predictor_rmse=fit.rmse if (fit := read_fit(folder)) else None,
+        predictor_rmse=predictor_rmse(folder),
         samples=tuple((record.arch, record.top1) for record in measured),
         inputs={
             "supernet": supernet,
