@@ -168,15 +168,20 @@ def predictor(
     return AccuracyPredictor.from_state(encoding, tensors, notes)
 
 
-def read_fit(folder: Path) -> "FitReport | None":
-    """How well the predictor of a checkpoint does on subnets it was not fitted to.
+def predictor_rmse(folder: Path) -> float | None:
+    """Error of a checkpoint's predictor on subnets it was not fitted to, percentage points.
 
     ``None`` for an imported one, which nobody measured here.
     """
-    from ofa.predictor import FitReport
-
     if is_imported_predictor(artifacts.read_tensors(folder / files.PREDICTOR)[1]):
         return None
+    return read_fit(folder).rmse
+
+
+def read_fit(folder: Path) -> "FitReport":
+    """How well the predictor of a checkpoint does on subnets it was not fitted to."""
+    from ofa.predictor import FitReport
+
     path = folder / files.PREDICTOR_REPORT
     body = artifacts.read_json(path, schema="ofa.predictor")
     return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")

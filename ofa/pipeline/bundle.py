@@ -16,7 +16,7 @@ from ofa.opened import (
     open_subnet,
     open_supernet,
     predictor,
-    read_fit,
+    predictor_rmse,
 )
 from ofa.pipeline.device import profile, target_of
 from ofa.run_files import read_front
@@ -138,7 +138,7 @@ def prepare(
         calibration=images.calibration,
         search=images.search,
         test=images.test,
-        predictor_rmse=fit.rmse if (fit := read_fit(folder)) else None,
+        predictor_rmse=predictor_rmse(folder),
         samples=tuple((record.arch, record.top1) for record in measured),
         uniform=tuple(zip(encoding.decode(uniform), map(float, predicted), strict=True)),
         inputs={

@@ -140,7 +140,8 @@ def _spelled_as_in(
     elastic = supernet_keys(space)
     static = {ours: theirs for theirs, ours in supernet_keys(space, elastic=False).items()}
     both = elastic.keys() & set(static.values())
-    is_static = not any(key in elastic and key not in both for key in state)
+    wrapped_alone, plain_alone = elastic.keys() - both, set(static.values()) - both
+    is_static = bool(state.keys() & plain_alone) and not state.keys() & wrapped_alone
     keys: dict[str, str] = {}
     for wrapped, ours in elastic.items():
         plain = static.get(ours, wrapped)
