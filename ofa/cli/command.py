@@ -19,6 +19,7 @@ class Command:
         add_flags: Adds its flags to a parser.
         run: Does it; the result is what ``--json`` prints: a path, a dataclass, or several.
         show: Prints the result for people.
+        complete: Adds to a command line what it leaves to be guessed.
         details: What a reader of its help should know besides.
     """
 
@@ -27,4 +28,5 @@ class Command:
     add_flags: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, Track], Any]
     show: Callable[[Any], None] = print
+    complete: Callable[[list[str]], list[str]] = list
     details: str = ""

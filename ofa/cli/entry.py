@@ -45,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         0, or 1 after an error that the user can mend.
     """
     argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in COMMANDS:
+        argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
     try:
         parser = _parser(argv)
         options = parser.instantiate(parser.parse_args(argv))

@@ -5,23 +5,62 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa import pipeline
-from ofa.cli import flags
+from ofa.cli import flags, screen
 from ofa.cli.command import Command
+from ofa.pipeline import PhaseEstimate
 from ofa.recipe import Recipe
 
 
 def _add_flags(parser: ArgumentParser) -> None:
-    parser.add_argument("--recipe", action="config", help="YAML file, e.g. recipes/tiny.yaml")
-    parser.add_class_arguments(Recipe)
+    flags.add_recipe(parser)
     flags.add_out(parser, "runs/train")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.ckpt")
-
-
-def _train(options: Namespace, track: pipeline.Track) -> Path:
-    recipe = Recipe(space=options.space, data=options.data, train=options.train)
-    return pipeline.train(
-        recipe, out=options.out, resume=options.resume, progress=not options.quiet
+    parser.add_argument(
+        "--init",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="weights to start from: a supernet, or torchvision's MobileNetV3; what fits is taken",
     )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="print phases, steps and estimated time from a short probe; train nothing",
+    )
+
+
+def _train(options: Namespace, track: pipeline.Track) -> Path | list[PhaseEstimate]:
+    recipe = Recipe(**flags.recipe_parts(options))
+    if options.plan:
+        return pipeline.plan(recipe)
+    return pipeline.train(
+        recipe,
+        out=options.out,
+        resume=options.resume,
+        init=options.init,
+        progress=not options.quiet,
+    )
+
+
+def _show(result: Path | list[PhaseEstimate]) -> None:
+    if isinstance(result, Path):
+        screen.show(result)
+        return
+    table = screen.table(
+        "Estimated from 20 steps of each phase on this machine, validation aside",
+        "phase", "epochs", "steps", "images", "subnets a step", "hours",
+    )  # fmt: skip
+    total_s = sum(phase.estimated_s for phase in result)
+    for phase in result:
+        table.add_row(
+            phase.name, f"{phase.epochs}", f"{phase.steps:,}", f"{phase.images:,}",
+            f"{phase.subnets_per_step:.1f}", f"{phase.estimated_s / 3600:.2f}",
+        )  # fmt: skip
+    table.add_row(
+        "all", f"{sum(p.epochs for p in result)}", f"{sum(p.steps for p in result):,}",
+        f"{sum(p.images for p in result):,}", "", f"{total_s / 3600:.2f}",
+    )  # fmt: skip
+    screen.show(table)
 
 
 TRAIN = Command(
@@ -29,8 +68,11 @@ TRAIN = Command(
     example="ofa train --recipe recipes/fashion_mnist.yaml --out runs/fashion_mnist",
     add_flags=_add_flags,
     run=_train,
+    show=_show,
+    complete=flags.with_default_recipe,
     details=(
-        "Every field of the recipe is a flag, too. OUT holds supernet.safetensors, the "
-        "resolved recipe, logs (CSV, TensorBoard), and last.ckpt, where --resume goes on."
+        "Every field of the recipe is a flag, too; with --data.root alone, the recipe is "
+        "image_folder.yaml. OUT holds supernet.safetensors, the resolved recipe, logs (CSV, "
+        "TensorBoard), and last.ckpt, where --resume goes on."
     ),
 )

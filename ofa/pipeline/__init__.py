@@ -23,14 +23,16 @@ from ofa.pipeline.journey import specialize
 from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
-from ofa.pipeline.supernet import train
+from ofa.pipeline.supernet import PhaseEstimate, plan, train
 
 __all__ = [
+    "PhaseEstimate",
     "Track",
     "deploy",
     "devices",
     "extract",
     "fit_predictor",
+    "plan",
     "profile",
     "sample",
     "search",

@@ -2,7 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ofa.data import load_image_folder, load_splits
+from ofa.data import index_image_folder, load_splits
 from ofa.errors import BadData
 from ofa.recipe import Data
 
@@ -19,7 +19,7 @@ def root(tmp_path):
 
 
 def load(root, part="train"):
-    return load_image_folder(root, part=part, channels=3, size=16)
+    return index_image_folder(root, part=part, channels=3, size=16).load()
 
 
 def test_each_class_is_a_folder_and_images_are_cropped_to_squares(root):
@@ -32,8 +32,8 @@ def test_each_class_is_a_folder_and_images_are_cropped_to_squares(root):
 
 
 def test_loading_order_and_process_count_change_nothing(root):
-    one = load_image_folder(root, part="train", channels=3, size=16, threads=1)
-    four = load_image_folder(root, part="train", channels=3, size=16, threads=4)
+    files = index_image_folder(root, part="train", channels=3, size=16)
+    one, four = files.load(threads=1), files.load(threads=4)
 
     assert torch.equal(one.images, four.images)
 
