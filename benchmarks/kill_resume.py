@@ -1,9 +1,9 @@
 """Kill training at random moments and resume it: ``python benchmarks/kill_resume.py --kills 20``.
 
-Each run is killed by SIGKILL within a step, or in the validation after a phase, resumed, and compared bit by bit with a run
-that was left alone: weights, their average, the frozen teacher, momentum and the best accuracy.
-Every phase kind is walked: largest alone, uniform with a frozen teacher, guided, and a sandwich
-over sorted channels.
+Each run is killed by SIGKILL within a step, or in the validation after a phase, resumed, and
+compared bit by bit with a run that was left alone: weights, their average, the frozen teacher,
+momentum and the best accuracy. Every kind of phase is walked: the largest alone, uniform with a
+frozen teacher, guided, and a sandwich over sorted channels.
 """
 
 import argparse
@@ -146,7 +146,7 @@ def _train(folder: Path, fatal: Moment | None, resume: bool) -> None:
         validate=Validation(
             space=SPACE, normalization=normalization, calibration=images, images=images
         ),
-        subnets=Fatal(subnets=Elastic(space=SPACE, seed=0), fatal_step=fatal_step),  # type: ignore[arg-type]
+        subnets=Fatal(subnets=Elastic(space=SPACE, seed=0), fatal=fatal),  # type: ignore[arg-type]
     )
     fit(module, folder=folder, resume=resume, progress=False)
     momenta = module.optimizers().state.values()  # type: ignore[union-attr]

@@ -14,6 +14,7 @@ from ofa.cli import screen
 from ofa.cli.bundle import DEPLOY, EXTRACT
 from ofa.cli.command import Command
 from ofa.cli.device import DEVICES, PROFILE
+from ofa.cli.finetune import FINETUNE
 from ofa.cli.fit_predictor import FIT_PREDICTOR
 from ofa.cli.reference import EXPORT_WEIGHTS, IMPORT, INSPECT
 from ofa.cli.sample import SAMPLE
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "profile": PROFILE,
     "search": SEARCH,
     "extract": EXTRACT,
+    "finetune": FINETUNE,
     "deploy": DEPLOY,
     "inspect": INSPECT,
     "import": IMPORT,

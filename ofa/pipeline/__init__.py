@@ -8,6 +8,7 @@
     device     profile        latency model   ofa.pipeline.device
     both       search         front           ofa.pipeline.front
     front      extract        subnet          ofa.pipeline.subnet
+    subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
 
 ``specialize`` walks the last three. The command line and notebooks call these functions. Every one
@@ -18,6 +19,7 @@ imported inside the functions.
 from ofa.pipeline.accuracy_data import sample
 from ofa.pipeline.bundle import deploy
 from ofa.pipeline.device import devices, profile
+from ofa.pipeline.finetune import FineTuned, finetune
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.predictor import fit_predictor
@@ -26,11 +28,13 @@ from ofa.pipeline.subnet import extract
 from ofa.pipeline.supernet import PhaseEstimate, plan, train
 
 __all__ = [
+    "FineTuned",
     "PhaseEstimate",
     "Track",
     "deploy",
     "devices",
     "extract",
+    "finetune",
     "fit_predictor",
     "plan",
     "profile",

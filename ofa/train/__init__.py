@@ -1,6 +1,7 @@
 """Supernet training: sandwich sampling, progressive shrinking, distillation."""
 
 from ofa.train.fit import fit
+from ofa.train.lone import Lone
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase, phase_at, plan
 from ofa.train.probe import Probe, probe
@@ -13,6 +14,7 @@ from ofa.train.warm_start import WarmStart, warm_start_
 __all__ = [
     "Alone",
     "Elastic",
+    "Lone",
     "PlannedPhase",
     "Probe",
     "Ranks",
