@@ -1,6 +1,7 @@
 """``ofa train``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -9,6 +10,9 @@ from ofa.cli import flags, screen
 from ofa.cli.command import Command
 from ofa.pipeline import PhaseEstimate
 from ofa.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ofa.train import RangeTest
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -27,12 +31,19 @@ def _add_flags(parser: ArgumentParser) -> None:
         action="store_true",
         help="print phases, steps and estimated time from a short probe; train nothing",
     )
+    parser.add_argument(
+        "--find-learning-rate",
+        action="store_true",
+        help="try rising learning rates in the first phase and suggest one; train nothing",
+    )
 
 
-def _train(options: Namespace, track: pipeline.Track) -> Path | list[PhaseEstimate]:
+def _train(options: Namespace, track: pipeline.Track) -> "Path | list[PhaseEstimate] | RangeTest":
     recipe = Recipe(**flags.recipe_parts(options))
     if options.plan:
         return pipeline.plan(recipe)
+    if options.find_learning_rate:
+        return pipeline.find_learning_rate(recipe)
     return pipeline.train(
         recipe,
         out=options.out,
@@ -42,10 +53,21 @@ def _train(options: Namespace, track: pipeline.Track) -> Path | list[PhaseEstima
     )
 
 
-def _show(result: Path | list[PhaseEstimate]) -> None:
+def _show(result: "Path | list[PhaseEstimate] | RangeTest") -> None:
     if isinstance(result, Path):
         screen.show(result)
-        return
+    elif isinstance(result, list):
+        _show_plan(result)
+    else:
+        table = screen.table("Loss along rising learning rates", "learning rate", "smoothed loss")
+        tried = list(zip(result.learning_rates, result.losses, strict=True))
+        for rate, loss in tried[:: max(1, len(tried) // 12)]:
+            table.add_row(f"{rate:.3g}", f"{loss:.3f}")
+        screen.show(table)
+        screen.show(f"suggested train.phases learning_rate: {result.suggested:g}")
+
+
+def _show_plan(result: list[PhaseEstimate]) -> None:
     table = screen.table(
         "Estimated from 20 steps of each phase on this machine, validation aside",
         "phase", "epochs", "steps", "images", "subnets a step", "hours",

@@ -25,7 +25,7 @@ from ofa.pipeline.journey import specialize
 from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
-from ofa.pipeline.supernet import PhaseEstimate, plan, train
+from ofa.pipeline.supernet import PhaseEstimate, find_learning_rate, plan, train
 
 __all__ = [
     "FineTuned",
@@ -34,6 +34,7 @@ __all__ = [
     "deploy",
     "devices",
     "extract",
+    "find_learning_rate",
     "finetune",
     "fit_predictor",
     "plan",

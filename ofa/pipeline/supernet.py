@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from ofa.data import TrainingSplits
-    from ofa.train import SupernetModule
+    from ofa.train import RangeTest, SupernetModule
 
 
 def train(
@@ -96,6 +96,18 @@ def plan(recipe: Recipe, *, probe_steps: int = 20) -> list[PhaseEstimate]:
             )
         )
     return estimates
+
+
+def find_learning_rate(recipe: Recipe) -> "RangeTest":
+    """Learning-rate range test of a recipe's first phase; nothing is written.
+
+    Raises:
+        OfaError: If the loss never falls.
+    """
+    from ofa.train import range_test
+
+    _, _, module = _prepare(recipe)
+    return range_test(module, module.plan[0])
 
 
 def _prepare(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":

@@ -5,6 +5,7 @@ from ofa.train.lone import Lone
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase, phase_at, plan
 from ofa.train.probe import Probe, probe
+from ofa.train.range_test import RangeTest, range_test
 from ofa.train.ranks import Ranks, current_ranks
 from ofa.train.sampling import Alone, Elastic
 from ofa.train.step import Sizes
@@ -17,6 +18,7 @@ __all__ = [
     "Lone",
     "PlannedPhase",
     "Probe",
+    "RangeTest",
     "Ranks",
     "Sizes",
     "SupernetModule",
@@ -27,5 +29,6 @@ __all__ = [
     "phase_at",
     "plan",
     "probe",
+    "range_test",
     "warm_start_",
 ]

@@ -75,3 +75,31 @@ def test_a_class_count_that_does_not_match_says_which_to_set(root, tiny_space):
 
     with pytest.raises(BadData, match=r"2 classes, but space.num_classes is 4; set it to 2"):
         load_splits(spec, tiny_space)
+
+
+def test_streamed_images_are_those_held_in_memory(root, tiny_space):
+    from dataclasses import replace
+
+    spec = Data(name="image_folder", root=str(root), num_search=4, num_calibration=4)
+    space = replace(tiny_space, num_classes=2)
+    held, streamed = (
+        load_splits(replace(spec, stream=stream), space).train for stream in (False, True)
+    )
+
+    indices = torch.tensor([5, 0, 3])
+    assert torch.equal(held.batch(indices), streamed.batch(indices))
+    assert torch.equal(held.labels, streamed.labels)
+    assert streamed.image(0).shape[1] != streamed.image(0).shape[2]
+
+
+def test_val_may_stand_for_test(root):
+    (root / "test").rename(root / "val")
+
+    assert len(load(root, part="test")) == 4
+
+
+def test_every_folder_that_was_sought_is_named(root):
+    (root / "test").rename(root / "exam")
+
+    with pytest.raises(BadData, match=r"test: no such folder \(nor .*val nor .*valid\); put"):
+        load(root, part="test")
