@@ -46,7 +46,7 @@ class Data:
             number = getattr(self, name)
             if number is not None and number < 2:
                 raise OfaError(f"data.{name}: {number} is too few; use 2 or more")
-        if self.stream and self.root is None:
+        if self.stream and self.root is None and self.name != "image_folder":
             raise OfaError("data.stream: only folders are streamed; set data.root, or leave it out")
 
 

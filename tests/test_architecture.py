@@ -37,7 +37,16 @@ MAY_IMPORT = {
     "deploy": ("runtime", "latency", "subnet", "data", "run_files"),
     "reference": ("subnet", "checkpoint"),
     "pipeline": ("reference", "train", "opened", "latency", "search", "deploy"),
-    "cli": ("pipeline", "train", "reference", "latency", "deploy", "predictor", "recipe"),
+    "cli": (
+        "pipeline",
+        "train",
+        "shipped",
+        "reference",
+        "latency",
+        "deploy",
+        "predictor",
+        "recipe",
+    ),
     "__main__": ("cli",),
 }
 

@@ -76,10 +76,11 @@ def add_recipe(parser: ArgumentParser) -> None:
     parser.add_class_arguments(Recipe, skip={"space"})
 
 
-def recipe_parts(options: Namespace) -> dict[str, object]:
-    """Arguments of ``Recipe``."""
-    parts: dict[str, object] = {"data": options.data, "train": options.train}
-    return parts if options.space is None else {**parts, "space": options.space}
+def recipe(options: Namespace) -> Recipe:
+    """The recipe that the flags of ``add_recipe`` make."""
+    if options.space is None:
+        return Recipe(data=options.data, train=options.train)
+    return Recipe(space=options.space, data=options.data, train=options.train)
 
 
 def with_default_recipe(argv: list[str]) -> list[str]:

@@ -9,7 +9,6 @@ from ofa import pipeline
 from ofa.cli import flags, screen
 from ofa.cli.command import Command
 from ofa.pipeline import PhaseEstimate
-from ofa.recipe import Recipe
 
 if TYPE_CHECKING:
     from ofa.train import RangeTest
@@ -39,7 +38,7 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 
 def _train(options: Namespace, track: pipeline.Track) -> "Path | list[PhaseEstimate] | RangeTest":
-    recipe = Recipe(**flags.recipe_parts(options))
+    recipe = flags.recipe(options)
     if options.plan:
         return pipeline.plan(recipe)
     if options.find_learning_rate:

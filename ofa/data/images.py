@@ -52,8 +52,8 @@ class ImageSet:
 
     def digest(self) -> str:
         """SHA-256 of pixels and labels."""
-        pixels = hashlib.sha256(self.images.contiguous().numpy())
-        pixels.update(self.labels.contiguous().numpy())
+        pixels = hashlib.sha256(self.images.contiguous().numpy().data)
+        pixels.update(self.labels.contiguous().numpy().data)
         return pixels.hexdigest()
 
     def take(self, indices: Int64[Tensor, "m"]) -> "ImageSet":

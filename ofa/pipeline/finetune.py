@@ -108,7 +108,7 @@ def finetune(
         teacher=NO_TEACHER,
     )
     module = SupernetModule(
-        Lone(net),
+        Lone(net.train()),
         Recipe(
             space=space,
             data=data,

@@ -60,11 +60,12 @@ def _of_torchvision(state: Mapping[str, Tensor], supernet: nn.Module) -> dict[st
     block = 2
     for s, stage in enumerate(supernet.get_submodule("stages").children()):
         blocks = list(stage.children())
-        width = blocks[0].get_submodule("project").weight.shape[0]
-        while block < last and widths[block] != width:
+        project = blocks[0].get_submodule("project")
+        assert isinstance(project, nn.Conv2d)
+        while block < last and widths[block] != project.out_channels:
             block += 1
         for b in range(len(blocks)):
-            if block < last and widths[block] == width:
+            if block < last and widths[block] == project.out_channels:
                 renamed |= _block(f"stages.{s}.{b}", f"features.{block}", state)
                 block += 1
     result = {
