@@ -168,3 +168,15 @@ def test_an_unreadable_image_folder_is_refused_before_anything_is_written(capsys
 
     assert "no/train: no such folder; put images into" in line
     assert not (tmp_path / "run").exists()
+
+
+def test_images_without_a_recipe_are_trained_by_the_recipe_for_folders():
+    from ofa.cli.flags import with_default_recipe
+
+    completed = with_default_recipe(["--data.root", "IMAGES"])
+
+    assert completed[0] == "--recipe"
+    assert completed[1].endswith("image_folder.yaml")
+    assert completed[2:] == ["--data.root", "IMAGES"]
+    own = ["--recipe=own.yaml", "--data.root", "IMAGES"]
+    assert with_default_recipe(own) == own

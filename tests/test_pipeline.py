@@ -1,5 +1,8 @@
 """The whole journey on a folder of images, small enough for a test."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +12,7 @@ from ofa.checkpoint import read_accuracy
 from ofa.cli import main
 from ofa.deploy import load_bundle
 from ofa.errors import BadArtifact, InfeasibleBudget
-from ofa.run_files import read_front
+from ofa.run_files import read_front, read_subnet
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +153,54 @@ def test_the_number_of_processes_changes_no_accuracy(run, tmp_path):
 
     alone = top1_by_arch(run)
     assert top1_by_arch(tmp_path).items() <= alone.items()
+
+
+def test_fine_tuning_tells_what_it_brought(bundle, run, tmp_path):
+    subnet = next((run / "subnets").iterdir())
+
+    tuned = pipeline.finetune(
+        subnet=subnet, checkpoint=str(run), out=tmp_path, epochs=1, batch_size=16, threads=1,
+        progress=False,
+    )  # fmt: skip
+
+    assert tuned.folder == tmp_path / "subnets" / subnet.name
+    assert tuned.test_top1_before == pytest.approx(bundle.manifest.top1.test, abs=2)
+    assert tuned.num_test_images == 80
+    before, after = (read_subnet(folder)[0] for folder in (subnet, tuned.folder))
+    assert before.keys() == after.keys()
+    assert (before["classifier.weight"] != after["classifier.weight"]).any()
+
+
+def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, images, tmp_path):
+    for part in ("train", "test"):
+        shutil.copytree(images / part, tmp_path / "other" / part)
+        shutil.copytree(images / part / "rows", tmp_path / "other" / part / "third")
+
+    tuned = pipeline.finetune(
+        subnet=next((run / "subnets").iterdir()), checkpoint=str(run), out=tmp_path,
+        images=tmp_path / "other", epochs=1, batch_size=16, threads=1, progress=False,
+    )  # fmt: skip
+
+    tensors, notes = read_subnet(tuned.folder)
+    assert tuned.test_top1_before is None
+    assert notes.classes == ("columns", "rows", "third")
+    assert len(tensors["classifier.bias"]) == 3
+
+
+def test_a_subnet_of_another_supernet_is_not_fine_tuned(bundle, run, tmp_path):
+    with pytest.raises(BadArtifact, match="was cut from another supernet than"):
+        pipeline.finetune(
+            subnet=next((run / "subnets").iterdir()), checkpoint="fashion_mnist", out=tmp_path
+        )
+
+
+def test_a_plan_tells_steps_and_time_and_writes_nothing(images, tmp_path, capsys):
+    flags = ["--recipe", "recipes/tiny.yaml", "--data.root", str(images), "--out", str(tmp_path)]
+
+    assert main(["train", *flags, "--plan", "--json"]) == 0
+
+    phases = json.loads(capsys.readouterr().out)
+    assert [phase["name"] for phase in phases] == ["largest", "kernel", "depth", "width"]
+    assert [phase["steps"] for phase in phases] == [20, 10, 10, 20]  # 160 images left of 220
+    assert all(phase["estimated_s"] > 0 for phase in phases)
+    assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from ofa.artifacts import parse, read_yaml
 from ofa.errors import OfaError
 from ofa.recipe import Augment, Data, Phase, Recipe, Train
+from ofa.space import ResNetSpace
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.yaml"))
 PHASE = Phase(name="p", epochs=1, learning_rate=0.1)
@@ -32,6 +34,24 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
         (lambda: Augment(erase_probability=1.5), "erase_probability: 1.5 is not between 0 and 1"),
         (lambda: Data(num_search=0), "data.num_search: 0 is too few"),
         (
+            lambda: Phase(name="p", epochs=1, learning_rate=0.1, sampler="uniform"),
+            "trains no largest net to learn from in place; set teacher to 'none'",
+        ),
+        (
+            lambda: Phase(name="p", epochs=1, learning_rate=0.1, sampler="macs", num_random=0),
+            "num_random is 0, but sampler 'macs' needs 1 or more",
+        ),
+        (
+            lambda: Train(phases=(replace(PHASE, teacher="big"), PHASE)),
+            r"teacher 'big' is not an earlier phase; use one of \['in_place', 'none'\]",
+        ),
+        (lambda: Train(phases=(PHASE, PHASE)), "phase 'p': the name is taken"),
+        (lambda: Data(stream=True), "data.stream: only folders are streamed; set data.root"),
+        (
+            lambda: Recipe(train=Train(phases=(replace(PHASE, width_ratios=(1.0,)),))),
+            "a mobilenet_v3 space has no width_ratios",
+        ),
+        (
             lambda: Recipe(
                 train=Train(phases=(Phase(name="p", epochs=1, learning_rate=1, depths=(9,)),))
             ),
@@ -42,3 +62,12 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
 def test_a_setting_that_cannot_work_is_refused_with_its_mend(make, message):
     with pytest.raises(OfaError, match=message):
         make()
+
+
+def test_a_phase_shrinks_stage_widths_and_stage_depths_of_a_bottleneck_space():
+    phase = replace(PHASE, width_ratios=(0.8, 1.0), depths=(4, 6))
+
+    part = phase.subspace(ResNetSpace())
+
+    assert part.width_ratios == (0.8, 1.0)
+    assert [stage.depths for stage in part.stages] == [(4,), (4,), (4, 6), (4,)]

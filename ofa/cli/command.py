@@ -20,6 +20,7 @@ class Command:
         run: Does it; the result is what ``--json`` prints: a path, a dataclass, or several.
         show: Prints the result for people.
         failure: Names what is wrong with a result that is complete and yet bad; exit code 1 then.
+        complete: Adds to a command line what it leaves to be guessed.
         details: What a reader of its help should know besides.
     """
 
@@ -29,4 +30,5 @@ class Command:
     run: Callable[[Namespace, Track], Any]
     show: Callable[[Any], None] = print
     failure: Callable[[Any], str | None] = lambda result: None
+    complete: Callable[[list[str]], list[str]] = list
     details: str = ""

@@ -16,6 +16,7 @@ from ofa.cli.bundle import DEPLOY, EXTRACT
 from ofa.cli.command import Command
 from ofa.cli.device import PROFILE
 from ofa.cli.devices import DEVICES
+from ofa.cli.finetune import FINETUNE
 from ofa.cli.fit_predictor import FIT_PREDICTOR
 from ofa.cli.reference import EXPORT_WEIGHTS, IMPORT, INSPECT
 from ofa.cli.sample import SAMPLE
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "profile": PROFILE,
     "search": SEARCH,
     "extract": EXTRACT,
+    "finetune": FINETUNE,
     "deploy": DEPLOY,
     "verify": VERIFY,
     "bench": BENCH,
@@ -50,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
         0, or 1 after an error that the user can mend.
     """
     argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in COMMANDS:
+        argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
     try:
         parser = _parser(argv)
         options = parser.instantiate(parser.parse_args(argv))

@@ -5,6 +5,9 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa.pipeline import Wish
+from ofa.recipe import Recipe
+from ofa.shipped import shipped
+from ofa.space import ResNetSpace, SearchSpace
 
 
 def add_device(parser: ArgumentParser) -> None:
@@ -87,3 +90,31 @@ def add_out(parser: ArgumentParser, default: str) -> None:
 def add_seed(parser: ArgumentParser) -> None:
     """``--seed``."""
     parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal results")
+
+
+def add_recipe(parser: ArgumentParser) -> None:
+    """``--recipe``, and a flag for each of its fields."""
+    parser.add_argument("--recipe", action="config", help="YAML file, e.g. recipes/tiny.yaml")
+    # Without a default, since jsonargparse would take a family's fields for those of the default's.
+    parser.add_argument(
+        "--space",
+        type=SearchSpace | ResNetSpace,
+        default=None,
+        help="every arch the supernet holds; fields are flags, e.g. --space.resolutions [24,32]",
+    )
+    parser.add_class_arguments(Recipe, skip={"space"})
+
+
+def recipe(options: Namespace) -> Recipe:
+    """The recipe that the flags of ``add_recipe`` make."""
+    if options.space is None:
+        return Recipe(data=options.data, train=options.train)
+    return Recipe(space=options.space, data=options.data, train=options.train)
+
+
+def with_default_recipe(argv: list[str]) -> list[str]:
+    """A command line that names images but no recipe, with the recipe for folders of images."""
+    words = [word.partition("=")[0] for word in argv]
+    if "--recipe" in words or "--data.root" not in words:
+        return argv
+    return ["--recipe", str(shipped("recipes") / "image_folder.yaml"), *argv]

@@ -1,29 +1,87 @@
 """``ofa train``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa import pipeline
-from ofa.cli import flags
+from ofa.cli import flags, screen
 from ofa.cli.command import Command
-from ofa.recipe import Recipe
-from ofa.space import SearchSpace
+from ofa.pipeline import PhaseEstimate
+
+if TYPE_CHECKING:
+    from ofa.train import RangeTest
 
 
 def _add_flags(parser: ArgumentParser) -> None:
-    parser.add_argument("--recipe", action="config", help="YAML file, e.g. recipes/tiny.yaml")
-    parser.add_class_arguments(Recipe, skip={"space"})
-    parser.add_class_arguments(SearchSpace, "space")
+    flags.add_recipe(parser)
     flags.add_out(parser, "runs/train")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.ckpt")
-
-
-def _train(options: Namespace, track: pipeline.Track) -> Path:
-    recipe = Recipe(space=options.space, data=options.data, train=options.train)
-    return pipeline.train(
-        recipe, out=options.out, resume=options.resume, progress=not options.quiet
+    parser.add_argument(
+        "--init",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="weights to start from: a supernet, or torchvision's MobileNetV3; what fits is taken",
     )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="print phases, steps and estimated time from a short probe; train nothing",
+    )
+    parser.add_argument(
+        "--find-learning-rate",
+        action="store_true",
+        help="try rising learning rates in the first phase and suggest one; train nothing",
+    )
+
+
+def _train(options: Namespace, track: pipeline.Track) -> "Path | list[PhaseEstimate] | RangeTest":
+    recipe = flags.recipe(options)
+    if options.plan:
+        return pipeline.plan(recipe)
+    if options.find_learning_rate:
+        return pipeline.find_learning_rate(recipe)
+    return pipeline.train(
+        recipe,
+        out=options.out,
+        resume=options.resume,
+        init=options.init,
+        progress=not options.quiet,
+    )
+
+
+def _show(result: "Path | list[PhaseEstimate] | RangeTest") -> None:
+    if isinstance(result, Path):
+        screen.show(result)
+    elif isinstance(result, list):
+        _show_plan(result)
+    else:
+        table = screen.table("Loss along rising learning rates", "learning rate", "smoothed loss")
+        tried = list(zip(result.learning_rates, result.losses, strict=True))
+        for rate, loss in tried[:: max(1, len(tried) // 12)]:
+            table.add_row(f"{rate:.3g}", f"{loss:.3f}")
+        screen.show(table)
+        screen.show(f"suggested train.phases learning_rate: {result.suggested:g}")
+
+
+def _show_plan(result: list[PhaseEstimate]) -> None:
+    table = screen.table(
+        "Estimated from 20 steps of each phase on this machine, validation aside",
+        "phase", "epochs", "steps", "images", "subnets a step", "hours",
+    )  # fmt: skip
+    total_s = sum(phase.estimated_s for phase in result)
+    for phase in result:
+        table.add_row(
+            phase.name, f"{phase.epochs}", f"{phase.steps:,}", f"{phase.images:,}",
+            f"{phase.subnets_per_step:.1f}", f"{phase.estimated_s / 3600:.2f}",
+        )  # fmt: skip
+    table.add_row(
+        "all", f"{sum(p.epochs for p in result)}", f"{sum(p.steps for p in result):,}",
+        f"{sum(p.images for p in result):,}", "", f"{total_s / 3600:.2f}",
+    )  # fmt: skip
+    screen.show(table)
 
 
 TRAIN = Command(
@@ -31,8 +89,11 @@ TRAIN = Command(
     example="ofa train --recipe recipes/fashion_mnist.yaml --out runs/fashion_mnist",
     add_flags=_add_flags,
     run=_train,
+    show=_show,
+    complete=flags.with_default_recipe,
     details=(
-        "Every field of the recipe is a flag, too. OUT holds supernet.safetensors, the "
-        "resolved recipe, logs (CSV, TensorBoard), and last.ckpt, where --resume goes on."
+        "Every field of the recipe is a flag, too; with --data.root alone, the recipe is "
+        "image_folder.yaml. OUT holds supernet.safetensors, the resolved recipe, logs (CSV, "
+        "TensorBoard), and last.ckpt, where --resume goes on."
     ),
 )

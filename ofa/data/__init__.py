@@ -1,22 +1,44 @@
-"""Images in memory, their splits, and random changes to them."""
+"""Images, their splits, and random changes to them."""
 
 from ofa.data.augment import augmented
+from ofa.data.cifar import load_cifar
 from ofa.data.fashion_mnist import load_fashion_mnist
-from ofa.data.image_folder import load_image_folder
+from ofa.data.image_folder import FolderImages, class_names, index_image_folder
 from ofa.data.images import ImageSet, Normalization, measure_normalization, resized
-from ofa.data.load import Splits, load_splits
+from ofa.data.load import (
+    Splits,
+    TrainingImages,
+    TrainingSplits,
+    count_classes,
+    load_splits,
+    load_test_images,
+    load_training_splits,
+)
 from ofa.data.splits import calibration_indices, split_training_images
+from ofa.data.transform import ImageTransform, drawing, image_transform, mixed
 
 __all__ = [
+    "FolderImages",
     "ImageSet",
+    "ImageTransform",
     "Normalization",
     "Splits",
+    "TrainingImages",
+    "TrainingSplits",
     "augmented",
     "calibration_indices",
+    "class_names",
+    "count_classes",
+    "drawing",
+    "image_transform",
+    "index_image_folder",
+    "load_cifar",
     "load_fashion_mnist",
-    "load_image_folder",
     "load_splits",
+    "load_test_images",
+    "load_training_splits",
     "measure_normalization",
+    "mixed",
     "resized",
     "split_training_images",
 ]

@@ -1,35 +1,122 @@
-"""Anybody's images: one folder a class, decoded once into memory."""
+"""Anybody's images: one folder a class, decoded once into memory, or whenever they are used."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from ofa.artifacts import digest
 from ofa.data.images import ImageSet
 from ofa.errors import BadData
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+_FOLDERS = {"train": ("train",), "test": ("test", "val", "valid")}
 
 
-def load_image_folder(
-    root: Path, *, part: str, channels: int, size: int, threads: int = 2
-) -> ImageSet:
-    """Images of ``root/part/<class>/*``, each class a folder, classes in alphabetical order.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FolderImages:
+    """Labeled image files, decoded when they are asked for.
 
-    Each image is resized so that its shorter side is ``size`` px, then cropped to the center
-    square.
+    Attributes:
+        paths: Image files.
+        labels: Index into ``classes`` of each.
+        classes: Name of each label.
+        channels: 1 makes images gray, 3 makes them color.
+        size: Side of the square that ``batch`` resizes and crops to, px.
+    """
+
+    paths: tuple[Path, ...]
+    labels: Int64[Tensor, "n"]
+    classes: tuple[str, ...]
+    channels: int
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, index: int) -> UInt8[Tensor, "c h w"]:
+        """One image as it was taken, of any shape.
+
+        Raises:
+            BadData: If the file is not a readable image.
+        """
+        return _decode(self.paths[index], channels=self.channels)
+
+    def batch(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c s s"]:
+        """Several images, resized and cropped to squares."""
+        return torch.stack([square(self.image(int(i)), self.size) for i in indices])
+
+    def digest(self) -> str:
+        """SHA-256 of file names, sizes in bytes and labels."""
+        files = [(path.parent.name, path.name, path.stat().st_size) for path in self.paths]
+        return digest([files, self.labels.tolist()])
+
+    def take(self, indices: Int64[Tensor, "m"]) -> "FolderImages":
+        """The images at ``indices``, in that order."""
+        return FolderImages(
+            paths=tuple(self.paths[int(i)] for i in indices),
+            labels=self.labels[indices],
+            classes=self.classes,
+            channels=self.channels,
+            size=self.size,
+        )
+
+    def load(self, *, threads: int = 2) -> ImageSet:
+        """All images, decoded into memory.
+
+        Raises:
+            BadData: If one is unreadable, or all do not fit.
+        """
+        shape = (len(self), self.channels, self.size, self.size)
+        try:
+            images = torch.empty(shape, dtype=torch.uint8)
+        except RuntimeError as error:
+            gigabytes = len(self) * self.channels * self.size**2 / 1e9
+            raise BadData(
+                f"{self.paths[0].parent.parent}: {len(self)} images of {self.size} px need "
+                f"{gigabytes:.1f} GB of memory, more than there is; set data.stream to true, or "
+                "use smaller space.resolutions"
+            ) from error
+
+        def decode(index: int) -> None:
+            images[index] = square(self.image(index), self.size)
+
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(decode, range(len(self))):
+                pass
+        return ImageSet(images=images, labels=self.labels, classes=self.classes)
+
+
+def class_names(root: Path, *, part: Literal["train", "test"]) -> tuple[str, ...]:
+    """Names of the class folders of ``root/part``, in alphabetical order.
 
     Raises:
-        BadData: If a folder is missing or empty, an image is unreadable, or all do not fit in
-        memory.
+        BadData: If the folder is missing, or has fewer than 2 of them.
     """
-    folder = root / part
-    if not folder.is_dir():
-        raise BadData(f"{folder}: no such folder; put images into {folder}/<class>/")
+    folder = _part_folder(root, part)
     classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
     if len(classes) < 2:
-        raise BadData(f"{folder}: holds {len(classes)} class folders, but 2 or more are needed")
+        raise BadData(
+            f"{folder}: holds {len(classes)} class folders, but 2 or more are needed; put images "
+            f"into {folder}/<class>/"
+        )
+    return classes
+
+
+def index_image_folder(
+    root: Path, *, part: Literal["train", "test"], channels: int, size: int
+) -> FolderImages:
+    """Images of ``root/part/<class>/*``, each class a folder; ``val`` may stand for ``test``.
+
+    Raises:
+        BadData: If a folder is missing or empty.
+    """
+    classes = class_names(root, part=part)
+    folder = _part_folder(root, part)
     paths = [
         (path, label)
         for label, name in enumerate(classes)
@@ -42,33 +129,39 @@ def load_image_folder(
             f"{folder / classes[missing[0]]}: holds no image ({', '.join(EXTENSIONS)}); "
             "add some or remove the folder"
         )
-    try:
-        images = torch.empty(len(paths), channels, size, size, dtype=torch.uint8)
-    except RuntimeError as error:
-        gigabytes = len(paths) * channels * size**2 / 1e9
-        raise BadData(
-            f"{folder}: {len(paths)} images of {size} px need {gigabytes:.1f} GB of memory, more "
-            "than there is; use fewer images or smaller space.resolutions"
-        ) from error
-
-    def decode(index: int) -> None:
-        images[index] = _decode(paths[index][0], channels=channels, size=size)
-
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(decode, range(len(paths))):
-            pass
-    return ImageSet(
-        images=images, labels=torch.tensor([label for _, label in paths]), classes=classes
+    return FolderImages(
+        paths=tuple(path for path, _ in paths),
+        labels=torch.tensor([label for _, label in paths]),
+        classes=classes,
+        channels=channels,
+        size=size,
     )
 
 
-def _decode(path: Path, *, channels: int, size: int) -> Tensor:
+def square(image: UInt8[Tensor, "c h w"], size: int) -> UInt8[Tensor, "c s s"]:
+    """The center square of an image whose shorter side was resized to ``size`` px."""
+    from torchvision.transforms.v2.functional import center_crop, resize
+
+    return center_crop(resize(image, [size], antialias=True), [size, size])
+
+
+def _part_folder(root: Path, part: Literal["train", "test"]) -> Path:
+    folders = [root / name for name in _FOLDERS[part]]
+    found = next((folder for folder in folders if folder.is_dir()), None)
+    if found is None:
+        others = f" (nor {' nor '.join(str(f) for f in folders[1:])})" if folders[1:] else ""
+        raise BadData(
+            f"{folders[0]}: no such folder{others}; put images into {folders[0]}/<class>/"
+        )
+    return found
+
+
+def _decode(path: Path, *, channels: int) -> Tensor:
     from PIL import Image, UnidentifiedImageError
-    from torchvision.transforms.v2.functional import center_crop, pil_to_tensor, resize
+    from torchvision.transforms.v2.functional import pil_to_tensor
 
     try:
         with Image.open(path) as file:
-            image = pil_to_tensor(file.convert({1: "L", 3: "RGB"}[channels]))
+            return pil_to_tensor(file.convert({1: "L", 3: "RGB"}[channels]))
     except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise BadData(f"{path}: not a readable image ({error}); mend or remove it") from error
-    return center_crop(resize(image, [size], antialias=True), [size, size])

@@ -4,6 +4,7 @@ An image at a resolution is a uint8 image here, everywhere: what training's vali
 recalibration, search and the shipped engine see at 22 px are the same bytes.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -40,6 +41,20 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def image(self, index: int) -> UInt8[Tensor, "c h w"]:
+        """One image."""
+        return self.images[index]
+
+    def batch(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c h w"]:
+        """Several images."""
+        return self.images[indices]
+
+    def digest(self) -> str:
+        """SHA-256 of pixels and labels."""
+        pixels = hashlib.sha256(self.images.contiguous().numpy().data)
+        pixels.update(self.labels.contiguous().numpy().data)
+        return pixels.hexdigest()
 
     def take(self, indices: Int64[Tensor, "m"]) -> "ImageSet":
         """The images at ``indices``, in that order."""

@@ -1,77 +1,152 @@
 """The images of a recipe, divided into splits that never mix."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
+from ofa.data.cifar import load_cifar
 from ofa.data.fashion_mnist import load_fashion_mnist
-from ofa.data.image_folder import load_image_folder
+from ofa.data.image_folder import FolderImages, class_names, index_image_folder
 from ofa.data.images import ImageSet, Normalization, measure_normalization
 from ofa.data.splits import calibration_indices, split_training_images
 from ofa.errors import BadData
 from ofa.recipe import Data
 from ofa.space import AnySpace
 
+TrainingImages = ImageSet | FolderImages
+
+_NAMED = {
+    "fashion_mnist": ("Fashion-MNIST", 28, 1, 10),
+    "cifar10": ("CIFAR-10", 32, 3, 10),
+    "cifar100": ("CIFAR-100", 32, 3, 100),
+}
+"""Title, side in px, channels and classes of each named data set."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Splits:
-    """Images by use, at the largest resolution.
+class TrainingSplits:
+    """Images that training uses, at the largest resolution.
 
     Attributes:
         train: They train the supernet.
         calibration: The part of ``train`` that recalibrates batch norm.
         search: Held out of the training images: they score subnets.
-        test: Reported once.
-        normalization: Measured on ``train``.
+        normalization: Measured on ``train``; on ``calibration`` where training images are streamed.
     """
 
-    train: ImageSet
+    train: TrainingImages
     calibration: ImageSet
     search: ImageSet
-    test: ImageSet
     normalization: Normalization
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Splits(TrainingSplits):
+    """All images by use.
+
+    Attributes:
+        test: Reported once.
+    """
+
+    test: ImageSet
+
+
+def count_classes(data: Data) -> int:
+    """Number of labels, without reading an image.
+
+    Raises:
+        BadData: If the folder of images is missing, or has no classes.
+    """
+    if _is_named(data):
+        return _NAMED[data.name][3]
+    return len(class_names(_root(data), part="train"))
+
+
 def load_splits(data: Data, space: AnySpace) -> Splits:
-    """Load and divide images.
+    """Load and divide all images.
 
     Raises:
         BadData: If they are missing or unreadable, or do not fit the space.
     """
-    size = max(space.resolutions)
-    if data.name == "fashion_mnist" and data.root is None:
-        if (size, space.in_channels) != (28, 1):
-            raise BadData(
-                f"Fashion-MNIST images have 28 px and 1 channel, but the space wants {size} px and "
-                f"{space.in_channels}: set space.resolutions up to 28 and space.in_channels to 1"
-            )
-        whole = load_fashion_mnist("train", download=data.download)
-        test = load_fashion_mnist("test", download=data.download)
-    else:
-        if data.root is None:
-            raise BadData("data.root: not set; give the folder that holds train/ and test/")
-        root = Path(data.root)
-        whole, test = (
-            load_image_folder(root, part=part, channels=space.in_channels, size=size)
-            for part in ("train", "test")
-        )
-        if whole.classes != test.classes:
-            strange = sorted(set(whole.classes) ^ set(test.classes))
-            raise BadData(f"{root}: class {strange[0]!r} is in only one of train/ and test/")
+    training = load_training_splits(data, space)
+    test = load_test_images(data, space)
+    if training.train.classes != test.classes:
+        strange = sorted(set(training.train.classes) ^ set(test.classes))
+        raise BadData(f"{data.root}: class {strange[0]!r} is in only one of train/ and test/")
+    parts = {field.name: getattr(training, field.name) for field in fields(training)}
+    return Splits(**parts, test=test)
+
+
+def load_training_splits(data: Data, space: AnySpace) -> TrainingSplits:
+    """Load and divide the training images.
+
+    Raises:
+        BadData: If they are missing or unreadable, or do not fit the space.
+    """
+    whole = _load(data, space, "train", in_memory=not data.stream)
     if len(whole.classes) != space.num_classes:
         raise BadData(
             f"the images have {len(whole.classes)} classes, but space.num_classes is "
             f"{space.num_classes}; set it to {len(whole.classes)}"
         )
+    held_out = data.num_search
     train, search = split_training_images(
-        len(whole), num_search=data.num_search, seed=data.split_seed
+        len(whole),
+        num_search=min(len(whole) // 10, 10_000) if held_out is None else held_out,
+        seed=data.split_seed,
     )
-    calibration = calibration_indices(
-        train, num_calibration=data.num_calibration, seed=data.split_seed
+    calibration = _in_memory(
+        whole.take(
+            calibration_indices(train, num_calibration=data.num_calibration, seed=data.split_seed)
+        )
     )
-    return Splits(
+    seen = whole.images[train] if isinstance(whole, ImageSet) else calibration.images
+    return TrainingSplits(
         train=whole.take(train),
-        calibration=whole.take(calibration),
-        search=whole.take(search),
-        test=test,
-        normalization=measure_normalization(whole.images[train]),
+        calibration=calibration,
+        search=_in_memory(whole.take(search)),
+        normalization=measure_normalization(seen),
     )
+
+
+def load_test_images(data: Data, space: AnySpace) -> ImageSet:
+    """Load the images of the number that is reported.
+
+    Raises:
+        BadData: If they are missing or unreadable, or do not fit the space.
+    """
+    return _in_memory(_load(data, space, "test", in_memory=True))
+
+
+def _load(
+    data: Data, space: AnySpace, part: Literal["train", "test"], *, in_memory: bool
+) -> TrainingImages:
+    size = max(space.resolutions)
+    if not _is_named(data):
+        folder = index_image_folder(_root(data), part=part, channels=space.in_channels, size=size)
+        return folder.load() if in_memory else folder
+    title, native, channels, _ = _NAMED[data.name]
+    if (size, space.in_channels) != (native, channels):
+        raise BadData(
+            f"{title} images have {native} px and {channels} channel{'s' * (channels > 1)}, but "
+            f"the space wants {size} px and {space.in_channels}: set space.resolutions up to "
+            f"{native} and space.in_channels to {channels}"
+        )
+    if data.name == "fashion_mnist":
+        return load_fashion_mnist(part, download=data.download)
+    assert data.name != "image_folder"
+    return load_cifar(data.name, part, download=data.download)
+
+
+def _in_memory(images: TrainingImages) -> ImageSet:
+    return images if isinstance(images, ImageSet) else images.load()
+
+
+def _is_named(data: Data) -> bool:
+    return data.root is None and data.name in _NAMED
+
+
+def _root(data: Data) -> Path:
+    if data.root is None:
+        raise BadData("data.root: not set; give the folder that holds train/ and test/")
+    return Path(data.root)

@@ -1,6 +1,6 @@
 """Accuracy of subnets, always recalibrated."""
 
-from ofa.evaluate.accuracy import Evaluator, in_sharing_order, measure_top1
+from ofa.evaluate.accuracy import Evaluator, in_sharing_order
 from ofa.evaluate.images import Judges, load_judges, write_judges
 from ofa.evaluate.sample import Draw, draw_archs
 
@@ -11,6 +11,5 @@ __all__ = [
     "draw_archs",
     "in_sharing_order",
     "load_judges",
-    "measure_top1",
     "write_judges",
 ]

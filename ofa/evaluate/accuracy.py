@@ -126,26 +126,6 @@ class Evaluator:
         return kept
 
 
-def measure_top1(
-    supernet: nn.Module,
-    arch: AnyArch,
-    *,
-    space: AnySpace,
-    normalization: Normalization,
-    calibration: ImageSet,
-    images: ImageSet,
-) -> float:
-    """Top-1 of one subnet of a supernet that is still learning, in percent; see ``Evaluator``."""
-    judge = Evaluator(
-        supernet=supernet,
-        space=space,
-        normalization=normalization,
-        calibration=calibration,
-        images=images,
-    )
-    return judge.top1(arch)
-
-
 def in_sharing_order(archs: Sequence[AnyArch]) -> list[AnyArch]:
     """Archs sorted so that those with common first layers follow one another."""
     return sorted(archs, key=lambda arch: arch.path)

@@ -8,6 +8,7 @@
     device     profile        latency model   ofa.pipeline.device
     both       search         front           ofa.pipeline.front
     front      extract        subnet          ofa.pipeline.subnet
+    subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
 
 ``specialize`` walks the last three; ``verify`` and ``bench`` examine a bundle. The command line and
@@ -27,16 +28,19 @@ from ofa.pipeline.device import (
     pack_profile,
     profile,
 )
+from ofa.pipeline.finetune import FineTuned, finetune
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
 from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
-from ofa.pipeline.supernet import train
+from ofa.pipeline.supernet import PhaseEstimate, find_learning_rate, plan, train
 from ofa.pipeline.verify import verify
 
 __all__ = [
+    "FineTuned",
+    "PhaseEstimate",
     "Track",
     "Wish",
     "adapt_device",
@@ -46,10 +50,13 @@ __all__ = [
     "devices",
     "extract",
     "find_device",
+    "find_learning_rate",
+    "finetune",
     "fit_predictor",
     "ingest_profile",
     "pack_images",
     "pack_profile",
+    "plan",
     "profile",
     "sample",
     "search",

@@ -1,17 +1,37 @@
 """Recipe to supernet."""
 
-from dataclasses import asdict
-from functools import partial
+import logging
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ofa
 from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.recipe import Recipe
 
+_log = logging.getLogger(__name__)
 
-def train(recipe: Recipe, *, out: Path, resume: bool = False, progress: bool = True) -> Path:
+if TYPE_CHECKING:
+    from ofa.data import TrainingSplits
+    from ofa.train import RangeTest, SupernetModule
+
+
+def train(
+    recipe: Recipe,
+    *,
+    out: Path,
+    resume: bool = False,
+    init: Path | None = None,
+    progress: bool = True,
+) -> Path:
     """Train a supernet.
+
+    The number of classes is read from the images, whatever the recipe's space says.
+
+    Args:
+        init: Weights to start from: a supernet of this project, or a torchvision MobileNetV3; what
+            does not fit is left at its random start.
 
     Returns:
         ``out/supernet.safetensors``; beside it lie the resolved recipe, logs and ``last.ckpt``.
@@ -20,34 +40,126 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, progress: bool = T
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
         recipe.
     """
+    from ofa.train import fit
+
+    recipe, splits, module = _prepare(recipe)
+    if init and not resume:
+        _warm_start_(module, init)
+    artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
+    fit(module, folder=out, resume=resume, progress=progress)
+    if module.ranks.rank == 0:
+        _write(out / files.SUPERNET, module, splits)
+    return out / files.SUPERNET
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseEstimate:
+    """What a phase will take.
+
+    Attributes:
+        name: Of the phase.
+        epochs: Passes over the training images.
+        steps: Optimizer steps.
+        images: Training images that pass, each through every subnet of its step.
+        subnets_per_step: Mean over the probed steps.
+        estimated_s: Time on this machine, from the probe.
+    """
+
+    name: str
+    epochs: int
+    steps: int
+    images: int
+    subnets_per_step: float
+    estimated_s: float
+
+
+def plan(recipe: Recipe, *, probe_steps: int = 20) -> list[PhaseEstimate]:
+    """What each phase will take on this machine, from ``probe_steps`` real steps of each.
+
+    Nothing is written. Validation and checkpoints are not counted.
+    """
+    from ofa.train import probe
+
+    recipe, _, module = _prepare(recipe)
+    estimates = []
+    for planned in module.plan:
+        measured = probe(module, planned, num_steps=probe_steps)
+        images_per_step = recipe.train.batch_size * recipe.train.accumulate
+        estimates.append(
+            PhaseEstimate(
+                name=planned.phase.name,
+                epochs=planned.phase.epochs,
+                steps=planned.num_steps,
+                images=planned.num_steps * images_per_step,
+                subnets_per_step=round(measured.subnets_per_step, 2),
+                estimated_s=round(measured.step_s * planned.num_steps, 1),
+            )
+        )
+    return estimates
+
+
+def find_learning_rate(recipe: Recipe) -> "RangeTest":
+    """Learning-rate range test of a recipe's first phase; nothing is written.
+
+    Raises:
+        OfaError: If the loss never falls.
+    """
+    from ofa.train import range_test
+
+    _, _, module = _prepare(recipe)
+    return range_test(module, module.plan[0])
+
+
+def _prepare(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
+    """The recipe with the images' number of classes, the images, and the module to train."""
     import torch
 
-    from ofa.data import load_splits
-    from ofa.evaluate import measure_top1
+    from ofa.data import count_classes, load_training_splits
     from ofa.supernets import build_supernet
-    from ofa.train import SupernetModule, fit
+    from ofa.train import SupernetModule, Validation
 
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
+    recipe = replace(recipe, space=replace(recipe.space, num_classes=count_classes(recipe.data)))
     torch.manual_seed(recipe.train.seed)
-    splits = load_splits(recipe.data, recipe.space)
-    supernet = build_supernet(recipe.space)
-    validate = partial(
-        measure_top1,
-        space=recipe.space,
-        normalization=splits.normalization,
-        calibration=splits.calibration,
-        images=splits.search,
-    )
-    artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
+    splits = load_training_splits(recipe.data, recipe.space)
     module = SupernetModule(
-        supernet,
+        build_supernet(recipe.space),
         recipe,
         data=splits.train,
         normalization=splits.normalization,
-        validate=validate,
+        validate=Validation(
+            space=recipe.space,
+            normalization=splits.normalization,
+            calibration=splits.calibration,
+            images=splits.search,
+        ),
     )
-    fit(module, folder=out, resume=resume, progress=progress)
+    return recipe, splits, module
+
+
+def _warm_start_(module: "SupernetModule", init: Path) -> None:
+    """Give the supernet the weights of a file, and say which it took."""
+    import torch
+
+    from ofa.reference.weights import read_state
+    from ofa.train import warm_start_
+
+    if init.suffix == ".safetensors":
+        tensors, _ = artifacts.read_tensors(init)
+        state = {name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()}
+    else:
+        state = read_state(init)
+    start = warm_start_(module.supernet, state, where=init)
+    module.average.load_state_dict(module.supernet.state_dict())
+    total = len(start.taken) + len(start.left)
+    _log.warning("%s: %d of %d tensors taken", init, len(start.taken), total)
+    for name in start.left:
+        _log.warning("left at its random start: %s", name)
+
+
+def _write(path: Path, module: "SupernetModule", splits: "TrainingSplits") -> None:
+    recipe = module.recipe
     notes = files.SupernetNotes(
         space=recipe.space,
         data=recipe.data,
@@ -57,5 +169,4 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, progress: bool = T
         ofa=ofa.__version__,
     )
     tensors = {name: tensor.cpu().numpy() for name, tensor in module.average.state_dict().items()}
-    files.write_supernet(out / files.SUPERNET, tensors, notes)
-    return out / files.SUPERNET
+    files.write_supernet(path, tensors, notes)

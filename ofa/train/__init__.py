@@ -1,8 +1,34 @@
-"""Supernet training: sandwich sampling, progressive shrinking, in-place distillation."""
+"""Supernet training: sandwich sampling, progressive shrinking, distillation."""
 
 from ofa.train.fit import fit
+from ofa.train.lone import Lone
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase, phase_at, plan
-from ofa.train.sampling import sandwich
+from ofa.train.probe import Probe, probe
+from ofa.train.range_test import RangeTest, range_test
+from ofa.train.ranks import Ranks, current_ranks
+from ofa.train.sampling import Alone, Elastic
+from ofa.train.step import Sizes
+from ofa.train.validation import Validation
+from ofa.train.warm_start import WarmStart, warm_start_
 
-__all__ = ["PlannedPhase", "SupernetModule", "fit", "phase_at", "plan", "sandwich"]
+__all__ = [
+    "Alone",
+    "Elastic",
+    "Lone",
+    "PlannedPhase",
+    "Probe",
+    "RangeTest",
+    "Ranks",
+    "Sizes",
+    "SupernetModule",
+    "Validation",
+    "WarmStart",
+    "current_ranks",
+    "fit",
+    "phase_at",
+    "plan",
+    "probe",
+    "range_test",
+    "warm_start_",
+]

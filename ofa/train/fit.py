@@ -10,6 +10,9 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from ofa.errors import BadArtifact
 from ofa.train.module import SupernetModule
+from ofa.train.sync_batchnorm import synchronize_batchnorm_
+
+CHECKPOINT = "last.ckpt"
 
 
 def fit(
@@ -22,8 +25,9 @@ def fit(
 ) -> None:
     """Train to the end of the last phase.
 
-    Every epoch ends with ``folder/last.ckpt``; since order, augmentation and subnets depend on the
-    seed and the step alone, a resumed run ends with the weights of an uninterrupted one.
+    ``folder/last.ckpt`` is renewed at every epoch's end and every ``checkpoint_every`` steps; since
+    what a step does depends on its number alone, a run that was killed and resumed ends with the
+    weights of an uninterrupted one.
 
     Args:
         folder: Holds the checkpoint, and logs (CSV and TensorBoard), a version a start.
@@ -34,36 +38,57 @@ def fit(
         BadArtifact: If there is nothing to resume, or it belongs to another recipe.
     """
     train = module.recipe.train
-    last = folder / "last.ckpt"
+    last = folder / CHECKPOINT
     if resume and not last.is_file():
         raise BadArtifact(f"{last}: there is nothing to resume; start without --resume")
-    checkpoints = ModelCheckpoint(
-        dirpath=folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
-    )
-    callbacks = [checkpoints, *([TQDMProgressBar(refresh_rate=10)] if progress else [])]
+    if train.sync_batchnorm:
+        synchronize_batchnorm_(module.supernet)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Batches are gathered from memory in the training process: worker processes would only
-        # copy.
+        # Small sets are gathered from memory in the training process: workers would only copy.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
         # Lightning 2.6 on torch 2.14; nothing of ours.
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
+        # A checkpoint within an epoch is of the end of a step, which is where ours goes on.
+        warnings.filterwarnings("ignore", ".*no pre-optimization state was saved.*")
+        # Our loader does go on where the run was cut off; see ``EpochOrder``.
+        warnings.filterwarnings("ignore", ".*resuming from a checkpoint that ended before the.*")
         trainer = lightning.Trainer(
             default_root_dir=folder,
             max_epochs=stop_after or module.plan[-1].end_epoch,
             accelerator=train.accelerator,
-            devices=1,
+            devices=train.devices,
+            num_nodes=train.num_nodes,
+            strategy=train.strategy,
             precision=train.precision,
+            use_distributed_sampler=False,
             reload_dataloaders_every_n_epochs=1,
             logger=[
                 CSVLogger(folder / "logs", name="csv"),
                 TensorBoardLogger(folder / "logs", name="tensorboard"),
             ],
-            callbacks=callbacks,
+            callbacks=[
+                *_checkpoints(folder, train.checkpoint_every),
+                *([TQDMProgressBar(refresh_rate=10)] if progress else []),
+            ],
             enable_progress_bar=progress,
             enable_model_summary=False,
-            log_every_n_steps=min(50, module.plan[0].steps_per_epoch),
+            log_every_n_steps=max(1, min(50, module.plan[0].steps_per_epoch)),
             num_sanity_val_steps=0,
         )
         trainer.fit(module, ckpt_path=last if resume else None, weights_only=True)
+
+
+def _checkpoints(folder: Path, every: int) -> list[ModelCheckpoint]:
+    """Writers of ``last.ckpt``: at the end of epochs, and within them."""
+    name = CHECKPOINT.removesuffix(".ckpt")
+    ends = ModelCheckpoint(
+        dirpath=folder, filename=name, enable_version_counter=False, save_on_train_epoch_end=True
+    )
+    if not every:
+        return [ends]
+    within = ModelCheckpoint(
+        dirpath=folder, filename=name, enable_version_counter=False, every_n_train_steps=every
+    )
+    return [within, ends]

@@ -1,26 +1,44 @@
-"""The supernet as a Lightning module: it wires phases, subnets and losses to the ``Trainer``."""
+"""The supernet as a Lightning module: it wires phases, subnets and losses to the ``Trainer``.
 
-from collections.abc import Callable, Iterable, Sequence
+What a step does depends on its number alone: the phase, the learning rate, the subnets, the batch
+and its augmentation. So a run that was cut off goes on at the step it had come to.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-import torch.nn.functional as F
+from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torchmetrics.functional.classification import multiclass_accuracy
 
-from ofa.data import ImageSet, Normalization, augmented
-from ofa.errors import BadArtifact, OfaError
-from ofa.recipe import Recipe
+from ofa.data import (
+    Normalization,
+    TrainingImages,
+    augmented,
+    drawing,
+    image_transform,
+    mixed,
+)
+from ofa.errors import OfaError
+from ofa.recipe import IN_PLACE, NO_TEACHER, Phase, Recipe
 from ofa.space import AnyArch
 from ofa.supernets import sort_channels_
-from ofa.train.loader import epoch_loader
-from ofa.train.losses import distillation_loss, label_loss
-from ofa.train.phases import PlannedPhase, phase_at, plan
-from ofa.train.sampling import sandwich
+from ofa.train.identity import check_identity, identity
+from ofa.train.loader import EpochOrder, epoch_loader
+from ofa.train.phases import PlannedPhase, plan
+from ofa.train.ranks import Ranks, average_gradients_, current_ranks
+from ofa.train.sampling import Elastic, Subnets
+from ofa.train.step import Learned, Sizes, Teacher, chosen, learn
 
-Validate = Callable[[nn.Module, AnyArch], float]
+Validate = Callable[[nn.Module, AnyArch, Ranks], float]
+
+_PROBE_SIZE = 64
+"""Training images on which guided samplers compare nets."""
 
 
 class SupernetModule(lightning.LightningModule):
@@ -31,7 +49,9 @@ class SupernetModule(lightning.LightningModule):
         recipe: Phases, seeds, optimizer.
         data: Training images at the largest resolution.
         normalization: Turns pixels into inputs.
-        validate: Top-1 of a subnet on the search split, in percent.
+        validate: Top-1 of a subnet on the search split, in percent; ranks may share the work.
+        subnets: What steps train; by default the recipe's space, phase by phase.
+        teacher: Whom all subnets learn from; by default whom each phase names.
     """
 
     def __init__(
@@ -39,32 +59,64 @@ class SupernetModule(lightning.LightningModule):
         supernet: nn.Module,
         recipe: Recipe,
         *,
-        data: ImageSet,
+        data: TrainingImages,
         normalization: Normalization,
         validate: Validate,
+        subnets: Subnets | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         # One backward a subnet keeps peak memory at one graph.
         self.automatic_optimization = False
+        train = recipe.train
         self.supernet = supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Measured and kept; batch-norm statistics are recalibrated, so weights alone are averaged.
-        self.average = deepcopy(self.supernet) if recipe.train.ema_decay else self.supernet
-        self.average.requires_grad_(not recipe.train.ema_decay)
+        self.average = deepcopy(self.supernet) if train.ema_decay else self.supernet
+        self.average.requires_grad_(not train.ema_decay)
+        # Filled when a phase ends whose largest net a later one learns from.
+        self.frozen = nn.ModuleDict(
+            {
+                name: deepcopy(self.supernet).requires_grad_(False)
+                for name in sorted({p.teacher for p in train.phases} - {IN_PLACE, NO_TEACHER})
+            }
+        )
         self.recipe = recipe
         self.data = data
         self.normalization = normalization
         self.validate_subnet = validate
-        self.plan = plan(recipe.train.phases, steps_per_epoch=len(data) // recipe.train.batch_size)
+        self.subnets = subnets or Elastic(space=recipe.space, seed=train.seed)
+        self.outside_teacher = teacher
+        self.transform = image_transform(train.augment, max(recipe.space.resolutions))
+        self.best_top1 = 0.0
+        self.ranks = Ranks()
+        self.plan = plan(train, num_images=len(data))
+        self._digest = data.digest()
+        self._sums: list[Tensor | None] = []
 
-    @property
-    def phase(self) -> PlannedPhase:
-        """The phase of the current epoch."""
-        return phase_at(self.plan, self.current_epoch)
+    def setup(self, stage: str) -> None:
+        """Share the run out among ranks, which are known by now."""
+        self.ranks = current_ranks()
+        self.plan = plan(self.recipe.train, num_images=len(self.data), world=self.ranks.world)
+        if self.plan[0].steps_per_epoch < 1:
+            raise OfaError(
+                f"train.batch_size: {len(self.data)} training images do not fill a step of "
+                f"{self.recipe.train.batch_size} x {self.recipe.train.accumulate} images on "
+                f"{self.ranks.world} devices; use a smaller one"
+            )
 
     def train_dataloader(self) -> Iterable:
-        train = self.recipe.train
+        train, steps = self.recipe.train, self.plan[0].steps_per_epoch
+        order = EpochOrder(
+            num_images=len(self.data),
+            batch_size=train.batch_size,
+            batches_per_step=train.accumulate,
+            ranks=self.ranks,
+            seed=train.seed,
+            epoch=self.current_epoch,
+            first_step=self.global_step - self.current_epoch * steps,
+        )
         return epoch_loader(
-            self.data, batch_size=train.batch_size, seed=train.seed, epoch=self.current_epoch
+            self.data, order, transform=self.transform, workers=self.recipe.data.workers
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -80,67 +132,158 @@ class SupernetModule(lightning.LightningModule):
         ]
         return torch.optim.SGD(groups, lr=0.1, momentum=train.momentum, nesterov=True)
 
-    def on_train_epoch_start(self) -> None:
-        planned = self.phase
-        if self.current_epoch > planned.first_epoch:
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
+        train, step = self.recipe.train, self.global_step
+        planned = self._phase_of(step)
+        part = batch_idx % train.accumulate
+        if part == 0:
+            self._sums = []
+            if step == planned.first_step:
+                self._enter(planned)
+        pixels, labels = batch
+        # Numbers every batch of the run, whichever rank it falls to.
+        number = (step * train.accumulate + part) * self.ranks.world + self.ranks.rank
+        with self._without_sync(), drawing((train.seed, number, 2)):
+            learned = self._learn(planned.phase, pixels, labels, step=step, number=number)
+        self._add_gradients(last=part + 1 == train.accumulate)
+        if part + 1 < train.accumulate:
             return
+        self._apply_gradients(planned.learning_rate(step))
+        if step % 50 == 0:
+            self._log_step(learned, labels, step, planned)
+
+    def on_train_epoch_end(self) -> None:
+        train, end = self.recipe.train, self.current_epoch + 1
+        if end != self.plan[-1].end_epoch and end % train.validate_every:
+            return
+        phase = self._phase_of(self.global_step - 1).phase
+        top1 = {
+            name: self.validate_subnet(self.average, arch, self.ranks)
+            for name, arch in self.subnets.corners(phase).items()
+        }
+        self.best_top1 = max(self.best_top1, sum(top1.values()) / len(top1))
+        for name, value in {**top1, "best_mean": self.best_top1}.items():
+            self.log(f"search_top1/{name}", value, rank_zero_only=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["ofa_run"] = self._identity()
+        checkpoint["ofa_best_top1"] = self.best_top1
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        check_identity(checkpoint.get("ofa_run", {}), self._identity())
+        self.best_top1 = checkpoint["ofa_best_top1"]
+
+    def augmented(self, pixels: Tensor, number: int) -> Tensor:
+        """The images of a batch as its number changes them."""
+        seed = (self.recipe.train.seed + 1) * 1_000_000_007 + number
+        return augmented(pixels, self.recipe.train.augment, torch.Generator().manual_seed(seed))
+
+    def teacher_of(self, phase: Phase) -> Teacher | None:
+        """Whom the nets of a phase learn from, unless it is the step's own largest."""
+        if self.outside_teacher or phase.teacher in (IN_PLACE, NO_TEACHER):
+            return self.outside_teacher
+        net = self.frozen[phase.teacher]
+        arch = self.subnets.largest(
+            next(p.phase for p in self.plan if p.phase.name == phase.teacher)
+        )
+
+        @torch.no_grad()
+        def logits(sizes: Sizes) -> Tensor:
+            return net(sizes.at(arch.resolution), arch)
+
+        return logits
+
+    def _identity(self) -> dict[str, str]:
+        return identity(self.recipe, images=self._digest, world=self.ranks.world)
+
+    def _phase_of(self, step: int) -> PlannedPhase:
+        return next(p for p in self.plan if step < p.first_step + p.num_steps)
+
+    def _enter(self, planned: PlannedPhase) -> None:
+        """Start a phase from what its predecessor learned."""
         self._optimizer().state.clear()  # a phase starts from weights, not from old momentum
         before = self.plan[planned.index - 1].phase if planned.index else None
+        if before and before.name in self.frozen:
+            self.frozen[before.name].load_state_dict(self.average.state_dict())
         if before and before.expand_ratios not in (None, planned.phase.expand_ratios):
+            assert before.expand_ratios is not None
             sort_channels_(self.supernet, self.recipe.space, expand_ratios=before.expand_ratios)
         self._average_weights(decay=0.0)
 
-    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
-        train, planned = self.recipe.train, self.phase
-        step = self.global_step
-        optimizer = self._optimizer()
-        for group in optimizer.param_groups:
-            group["lr"] = planned.learning_rate(step)
-        generator = torch.Generator().manual_seed((train.seed + 1) * 1_000_000_007 + step)
-        pixels, labels = batch
-        images = self.normalization(augmented(pixels, train.augment, generator))
-        images = images.contiguous(memory_format=torch.channels_last)
-        largest, *others = sandwich(
-            planned.phase.subspace(self.recipe.space),
-            seed=train.seed,
-            step=step,
-            num_random=planned.phase.num_random,
+    def _learn(
+        self, phase: Phase, pixels: Tensor, labels: Tensor, *, step: int, number: int
+    ) -> Learned:
+        """Add the gradients of one batch."""
+        train = self.recipe.train
+        images = self.normalization(self.augmented(pixels, number))
+        images, targets = mixed(
+            images,
+            labels,
+            train.augment,
+            (train.seed, number, 1),
+            num_classes=self.recipe.space.num_classes,
         )
-        optimizer.zero_grad()
-        logits = self.supernet(_at(images, largest), largest)
-        loss = label_loss(logits, labels, smoothing=train.label_smoothing)
-        self.manual_backward(loss)
-        teacher = logits.detach()
-        for arch in others:
-            student = self.supernet(_at(images, arch), arch)
-            self.manual_backward(distillation_loss(student, teacher))
+        groups = self.subnets.draw(phase, step)
+        if any(len(group) > 1 for group in groups):
+            probe, probe_labels = self._probe(pixels.device)
+            best = phase.sampler == "best_up"
+            archs = chosen(self.supernet, groups, probe, probe_labels, best=best)
+        else:
+            archs = tuple(arch for (arch,) in groups)
+        return learn(
+            self.supernet,
+            archs,
+            Sizes(images),
+            targets,
+            train=train,
+            teacher=self.teacher_of(phase),
+            in_place=phase.teacher == IN_PLACE,
+            backward=self.manual_backward,
+        )
+
+    def _probe(self, device: torch.device) -> tuple[Sizes, Tensor]:
+        index = torch.arange(min(_PROBE_SIZE, len(self.data)))
+        images = self.normalization(self.data.batch(index).to(device))
+        return Sizes(images), self.data.labels[index].to(device)
+
+    @contextmanager
+    def _without_sync(self) -> Iterator[None]:
+        """Keep Lightning's wrapper from sending gradients after every subnet's backward."""
+        wrapper = self.trainer.strategy.model
+        if isinstance(wrapper, DistributedDataParallel):
+            with wrapper.no_sync():
+                yield
+        else:
+            yield
+
+    def _add_gradients(self, *, last: bool) -> None:
+        """Add the gradients of a batch to those of the step's others, each batch rounded alone."""
+        if self.recipe.train.accumulate == 1:
+            return
+        parameters = list(self.supernet.parameters())
+        grads = [parameter.grad for parameter in parameters]
+        if self._sums:
+            for total, grad in zip(self._sums, grads, strict=True):
+                if total is not None and grad is not None:
+                    total.add_(grad)
+        else:
+            self._sums = grads
+        for parameter, total in zip(parameters, self._sums, strict=True):
+            parameter.grad = total if last else None
+
+    def _apply_gradients(self, learning_rate: float) -> None:
+        train, optimizer = self.recipe.train, self._optimizer()
+        average_gradients_(self.supernet.parameters(), self.ranks, batches=train.accumulate)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
         if train.gradient_clip:
+            precision = self.trainer.precision_plugin
+            if isinstance(precision, MixedPrecision) and precision.scaler:
+                precision.scaler.unscale_(optimizer)
             self.clip_gradients(optimizer, train.gradient_clip, "norm")
         optimizer.step()
+        optimizer.zero_grad()
         self._average_weights(decay=train.ema_decay)
-        if step % 50 == 0:
-            self._log_step(loss.detach(), teacher, labels, step)
-
-    def on_train_epoch_end(self) -> None:
-        train, planned = self.recipe.train, self.phase
-        last = self.current_epoch + 1 == self.plan[-1].end_epoch
-        if not last and (self.current_epoch + 1) % train.validate_every:
-            return
-        space = planned.phase.subspace(self.recipe.space)
-        for name, arch in (("largest", space.largest()), ("smallest", space.smallest())):
-            self.log(f"search_top1/{name}", self.validate_subnet(self.average, arch))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["ofa_recipe"] = _identity(self.recipe)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        saved, wanted = checkpoint.get("ofa_recipe", {}), _identity(self.recipe)
-        different = [key for key in wanted if saved.get(key) != wanted[key]]
-        if different:
-            raise BadArtifact(
-                f"the run to resume was started with other settings of {', '.join(different)}; "
-                "resume with its own recipe, or start anew with another --out"
-            )
 
     @torch.no_grad()
     def _average_weights(self, *, decay: float) -> None:
@@ -151,32 +294,20 @@ class SupernetModule(lightning.LightningModule):
         ):
             average.lerp_(current, 1 - decay)
 
-    def _log_step(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
-        if not torch.isfinite(loss):
+    def _log_step(self, learned: Learned, labels: Tensor, step: int, planned: PlannedPhase) -> None:
+        if not torch.isfinite(learned.loss):
             raise OfaError(
-                f"the loss is {float(loss)} at step {step} of phase {self.phase.phase.name!r}; "
-                "resume from the last checkpoint with a lower learning_rate"
+                f"the loss is {float(learned.loss)} at step {step} of phase "
+                f"{planned.phase.name!r}; resume from the last checkpoint with a lower "
+                "learning_rate"
             )
-        top1 = multiclass_accuracy(logits, labels, logits.shape[1], average="micro")
-        self.log("loss", loss, prog_bar=True)
+        top1 = multiclass_accuracy(learned.logits, labels, learned.logits.shape[1], average="micro")
+        self.log("loss", learned.loss, prog_bar=True)
         self.log("batch_top1", 100 * top1, prog_bar=True)
         self.log("learning_rate", self._optimizer().param_groups[0]["lr"])
-        self.log("phase", float(self.phase.index))
+        self.log("phase", float(planned.index))
 
     def _optimizer(self) -> torch.optim.Optimizer:
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         return optimizer  # type: ignore[return-value]
-
-
-def _at(images: Tensor, arch: AnyArch) -> Tensor:
-    """Normalized images at the resolution of an arch."""
-    if images.shape[-1] == arch.resolution:
-        return images
-    small = F.interpolate(images, size=arch.resolution, mode="bilinear", antialias=True)
-    return small.contiguous(memory_format=torch.channels_last)
-
-
-def _identity(recipe: Recipe) -> dict[str, str]:
-    """What must not change between a run and its resumption, as text."""
-    return {name: repr(getattr(recipe, name)) for name in ("space", "data", "train")}

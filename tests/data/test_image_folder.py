@@ -2,7 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ofa.data import load_image_folder, load_splits
+from ofa.data import index_image_folder, load_splits
 from ofa.errors import BadData
 from ofa.recipe import Data
 
@@ -19,7 +19,7 @@ def root(tmp_path):
 
 
 def load(root, part="train"):
-    return load_image_folder(root, part=part, channels=3, size=16)
+    return index_image_folder(root, part=part, channels=3, size=16).load()
 
 
 def test_each_class_is_a_folder_and_images_are_cropped_to_squares(root):
@@ -32,8 +32,8 @@ def test_each_class_is_a_folder_and_images_are_cropped_to_squares(root):
 
 
 def test_loading_order_and_process_count_change_nothing(root):
-    one = load_image_folder(root, part="train", channels=3, size=16, threads=1)
-    four = load_image_folder(root, part="train", channels=3, size=16, threads=4)
+    files = index_image_folder(root, part="train", channels=3, size=16)
+    one, four = files.load(threads=1), files.load(threads=4)
 
     assert torch.equal(one.images, four.images)
 
@@ -75,3 +75,31 @@ def test_a_class_count_that_does_not_match_says_which_to_set(root, tiny_space):
 
     with pytest.raises(BadData, match=r"2 classes, but space.num_classes is 4; set it to 2"):
         load_splits(spec, tiny_space)
+
+
+def test_streamed_images_are_those_held_in_memory(root, tiny_space):
+    from dataclasses import replace
+
+    spec = Data(name="image_folder", root=str(root), num_search=4, num_calibration=4)
+    space = replace(tiny_space, num_classes=2)
+    held, streamed = (
+        load_splits(replace(spec, stream=stream), space).train for stream in (False, True)
+    )
+
+    indices = torch.tensor([5, 0, 3])
+    assert torch.equal(held.batch(indices), streamed.batch(indices))
+    assert torch.equal(held.labels, streamed.labels)
+    assert streamed.image(0).shape[1] != streamed.image(0).shape[2]
+
+
+def test_val_may_stand_for_test(root):
+    (root / "test").rename(root / "val")
+
+    assert len(load(root, part="test")) == 4
+
+
+def test_every_folder_that_was_sought_is_named(root):
+    (root / "test").rename(root / "exam")
+
+    with pytest.raises(BadData, match=r"test: no such folder \(nor .*val nor .*valid\); put"):
+        load(root, part="test")

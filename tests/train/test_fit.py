@@ -5,9 +5,11 @@ import torch
 
 from ofa.data import ImageSet, Normalization
 from ofa.errors import BadArtifact
+from ofa.evaluate import Evaluator
 from ofa.recipe import Phase, Recipe, Train
+from ofa.space import ResNetSpace, ResNetStage
 from ofa.supernets import build_supernet
-from ofa.train import SupernetModule, fit
+from ofa.train import Ranks, SupernetModule, Validation, fit, plan
 
 PHASES = (
     Phase(name="largest", epochs=1, learning_rate=0.05, kernel_sizes=(5,), depths=(2,),
@@ -36,7 +38,9 @@ def images():
     return ImageSet(images=pixels, labels=labels, classes=tuple("abcd"))
 
 
-def trained(recipe, images, folder, *, epochs=None, resume=False, validate=lambda net, arch: 50.0):
+def trained(
+    recipe, images, folder, *, epochs=None, resume=False, validate=lambda net, arch, ranks: 50.0
+):
     torch.manual_seed(0)
     module = SupernetModule(
         build_supernet(recipe.space),
@@ -51,7 +55,9 @@ def trained(recipe, images, folder, *, epochs=None, resume=False, validate=lambd
 
 def test_a_run_walks_all_phases_and_learns(recipe, images, tmp_path):
     seen = []
-    module = trained(recipe, images, tmp_path, validate=lambda net, arch: seen.append(arch) or 50.0)
+    module = trained(
+        recipe, images, tmp_path, validate=lambda net, arch, ranks: seen.append(arch) or 50.0
+    )
 
     assert seen == [recipe.space.largest(), recipe.space.smallest()]
     logged = (tmp_path / "logs" / "csv" / "version_0" / "metrics.csv").read_text()
@@ -89,10 +95,61 @@ def test_a_run_of_another_recipe_is_not_resumed(recipe, images, tmp_path):
     trained(recipe, images, tmp_path, epochs=1)
     other = replace(recipe, train=replace(recipe.train, batch_size=16))
 
-    with pytest.raises(BadArtifact, match="other settings of train"):
+    with pytest.raises(BadArtifact, match=r"train\.batch_size was 8, is now 16"):
         trained(other, images, tmp_path, resume=True)
 
 
 def test_there_must_be_something_to_resume(recipe, images, tmp_path):
     with pytest.raises(BadArtifact, match="nothing to resume; start without --resume"):
         trained(recipe, images, tmp_path, resume=True)
+
+
+def test_a_bottleneck_supernet_shrinks_in_stage_width_too(images, tmp_path):
+    space = ResNetSpace(
+        num_classes=4,
+        resolutions=(12, 16),
+        expand_ratios=(0.25, 0.5),
+        width_ratios=(0.5, 1.0),
+        stem_width=16,
+        stages=(ResNetStage(width=32, stride=1, depths=(1, 2)),
+                ResNetStage(width=48, stride=2, depths=(1, 2))),
+    )  # fmt: skip
+    largest = replace(
+        PHASES[0], kernel_sizes=None, expand_ratios=(0.5,), width_ratios=(1.0,), num_random=0
+    )
+    phases = (
+        largest,
+        replace(largest, name="width", width_ratios=None, num_random=1),
+        replace(largest, name="all", width_ratios=None, expand_ratios=None, sampler="macs",
+                num_random=1, teacher="largest"),
+    )  # fmt: skip
+    train = Train(phases=phases, batch_size=8, threads=1, accelerator="cpu")
+    validation = Validation(
+        space=space, normalization=Normalization(mean=(0.5,) * 3, std=(0.25,) * 3),
+        calibration=images, images=images,
+    )  # fmt: skip
+
+    module = trained(Recipe(space=space, train=train), images, tmp_path, validate=validation)
+
+    assert module.global_step == 18
+    assert module.best_top1 > 0
+
+
+def test_learning_rates_are_scaled_to_the_images_of_a_step():
+    train = Train(phases=PHASES, batch_size=16, accumulate=2, reference_batch=8)
+
+    assert plan(train, num_images=64)[0].learning_rate(0) == pytest.approx(0.05 * 4)
+    assert plan(train, num_images=64, world=2)[0].steps_per_epoch == 1
+
+
+def test_validation_counts_what_the_evaluator_of_shipped_subnets_counts(tiny_space, supernet):
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (200, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    data = ImageSet(images=pixels, labels=torch.arange(200) % 4, classes=tuple("abcd"))
+    normalization = Normalization(mean=(0.5,) * 3, std=(0.25,) * 3)
+    judges = {"space": tiny_space, "normalization": normalization}
+    judges |= {"calibration": data, "images": data}
+
+    for arch in (tiny_space.largest(), tiny_space.smallest()):
+        shared = Validation(**judges)(supernet, arch, Ranks())
+        assert shared == Evaluator(supernet=supernet, **judges).top1(arch)

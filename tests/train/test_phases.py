@@ -1,16 +1,17 @@
 import pytest
 
 from ofa.errors import OfaError
-from ofa.recipe import Phase
+from ofa.recipe import Phase, Train
 from ofa.space import SearchSpace
 from ofa.train import phase_at, plan
 
 LARGEST = Phase(name="largest", epochs=2, learning_rate=0.4, warmup_epochs=1, depths=(4,))
 WIDTH = Phase(name="width", epochs=3, learning_rate=0.2, final_learning_rate=0.02)
+TRAIN = Train(phases=(LARGEST, WIDTH), batch_size=8)
 
 
 def test_phases_follow_one_another():
-    planned = plan((LARGEST, WIDTH), steps_per_epoch=10)
+    planned = plan(TRAIN, num_images=80)
 
     assert [phase_at(planned, epoch).phase.name for epoch in range(5)] == (
         ["largest"] * 2 + ["width"] * 3
@@ -20,7 +21,7 @@ def test_phases_follow_one_another():
 
 
 def test_the_learning_rate_rises_then_falls_along_a_cosine():
-    first, second = plan((LARGEST, WIDTH), steps_per_epoch=10)
+    first, second = plan(TRAIN, num_images=80)
 
     assert first.learning_rate(0) == pytest.approx(0.04)
     assert first.learning_rate(9) == pytest.approx(0.4)

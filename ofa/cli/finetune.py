@@ -1,0 +1,71 @@
+"""``ofa finetune``."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ofa import pipeline
+from ofa.cli import flags, screen
+from ofa.cli.command import Command
+from ofa.pipeline import FineTuned
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--subnet", type=Path, required=True, metavar="FOLDER", help="what ofa extract wrote"
+    )
+    flags.add_checkpoint(parser)
+    parser.add_argument(
+        "--images",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="other images to transfer to, with a new head; default: the supernet's own",
+    )
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the training images")
+    parser.add_argument("--learning-rate", type=float, default=0.02, help="highest learning rate")
+    parser.add_argument("--batch-size", type=int, default=128, help="images a step")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="CPU threads; 0 takes torch's choice"
+    )
+    flags.add_seed(parser)
+    flags.add_out(parser, "runs/finetune")
+
+
+def _finetune(options: Namespace, track: pipeline.Track) -> FineTuned:
+    return pipeline.finetune(
+        subnet=options.subnet,
+        checkpoint=options.checkpoint,
+        out=options.out,
+        images=options.images,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        batch_size=options.batch_size,
+        threads=options.threads,
+        seed=options.seed,
+        progress=not options.quiet,
+    )
+
+
+def _show(tuned: FineTuned) -> None:
+    table = screen.table(f"{tuned.folder}, {tuned.epochs} epochs")
+    images = f"% of {tuned.num_test_images:,} test images"
+    if tuned.test_top1_before is not None:
+        table.add_row("top-1 before", f"{tuned.test_top1_before:.2f}", images)
+        brought = tuned.test_top1 - tuned.test_top1_before
+        table.add_row("fine-tuning brought", f"{brought:+.2f}", "points")
+    table.add_row("top-1", f"{tuned.test_top1:.2f}", images)
+    screen.show(table)
+
+
+FINETUNE = Command(
+    help="train an extracted subnet further, or transfer it to other images",
+    example="ofa finetune --subnet runs/pixel/subnets/ID --epochs 10",
+    add_flags=_add_flags,
+    run=_finetune,
+    show=_show,
+    details=(
+        "On the supernet's own images the subnet learns from the largest net as well; on others "
+        "it gets a new head."
+    ),
+)

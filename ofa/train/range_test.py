@@ -1,0 +1,103 @@
+"""Learning-rate range test: a short run whose rate rises until the loss blows up.
+
+Source: Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017, arXiv:1506.01186.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ofa.errors import OfaError
+from ofa.train.loader import EpochOrder
+from ofa.train.module import SupernetModule
+from ofa.train.phases import PlannedPhase
+from ofa.train.step import Sizes, learn
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeTest:
+    """Loss along rising learning rates.
+
+    Attributes:
+        learning_rates: One a step, each the same factor above the last.
+        losses: Loss of the step's first subnet, smoothed.
+        suggested: Highest learning rate to train with.
+    """
+
+    learning_rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggested: float
+
+
+def range_test(
+    module: SupernetModule,
+    planned: PlannedPhase,
+    *,
+    lowest: float = 1e-3,
+    highest: float = 10.0,
+    num_steps: int = 100,
+) -> RangeTest:
+    """Train the first steps of a phase with rates from ``lowest`` to ``highest``.
+
+    The module's weights are spoiled by it.
+
+    Raises:
+        OfaError: If the loss never falls, or the first one is not finite.
+    """
+    optimizer = module.configure_optimizers()
+    train = module.recipe.train
+    order = EpochOrder(num_images=len(module.data), batch_size=train.batch_size, seed=train.seed)
+    epoch = [torch.tensor(batch) for batch in order.batches()]
+    rates, losses = [], []
+    for step, rate in enumerate(np.geomspace(lowest, highest, num_steps)):
+        batch = epoch[step % len(epoch)]
+        images = module.normalization(module.augmented(module.data.batch(batch), step))
+        archs = tuple(group[0] for group in module.subnets.draw(planned.phase, step))
+        learned = learn(
+            module.supernet, archs, Sizes(images), module.data.labels[batch],
+            train=train, teacher=None, in_place=True, backward=lambda loss: loss.backward(),
+        )  # fmt: skip
+        loss = float(learned.loss)
+        if not math.isfinite(loss) or (losses and loss > 4 * min(losses)):
+            break
+        rates.append(float(rate))
+        losses.append(loss)
+        for group in optimizer.param_groups:
+            group["lr"] = float(rate)
+        if train.gradient_clip:
+            torch.nn.utils.clip_grad_norm_(module.supernet.parameters(), train.gradient_clip)
+        optimizer.step()
+        optimizer.zero_grad()
+    smoothed = _smoothed(losses)
+    return RangeTest(
+        learning_rates=tuple(rates),
+        losses=tuple(smoothed),
+        suggested=suggested_learning_rate(rates, smoothed),
+    )
+
+
+def suggested_learning_rate(rates: list[float], smoothed: list[float]) -> float:
+    """A third of the rate at which the smoothed loss is lowest.
+
+    There the loss has stopped falling, so the largest rate that still helps lies below.
+
+    Raises:
+        OfaError: If the loss never falls.
+    """
+    if not smoothed or min(smoothed) == smoothed[0]:
+        raise OfaError(
+            "the loss never falls within the range of learning rates; lower the range, or check "
+            "the images' labels"
+        )
+    return float(f"{rates[int(np.argmin(smoothed))] / 3:.2g}")
+
+
+def _smoothed(losses: list[float], *, decay: float = 0.9) -> list[float]:
+    """Exponential average, without the pull of its start."""
+    average, result = 0.0, []
+    for count, loss in enumerate(losses, start=1):
+        average = decay * average + (1 - decay) * loss
+        result.append(average / (1 - decay**count))
+    return result

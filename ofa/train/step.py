@@ -1,0 +1,118 @@
+"""The arithmetic of one step: which subnets run, what each learns from, one backward after another.
+
+One backward a subnet keeps peak memory at one graph; gradients add up over subnets, as in the
+reference project. Images are resized once a resolution, and a teacher runs once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ofa.recipe import Train
+from ofa.space import AnyArch
+from ofa.train.losses import Labels, alpha_divergence, distillation_loss, label_loss
+from ofa.train.sampling import Groups
+
+Teacher = Callable[["Sizes"], Tensor]
+"""Logits for images that are asked for by their size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """Normalized images at any resolution, each made once."""
+
+    images: Float[Tensor, "b c r r"]
+    _made: dict[int, Tensor] = field(default_factory=dict)
+
+    def at(self, resolution: int) -> Float[Tensor, "b c r2 r2"]:
+        """The images at a resolution."""
+        if resolution not in self._made:
+            self._made[resolution] = self._resized(resolution)
+        return self._made[resolution]
+
+    def _resized(self, resolution: int) -> Tensor:
+        images = self.images
+        if images.shape[-1] != resolution:
+            images = F.interpolate(images, size=resolution, mode="bilinear", antialias=True)
+        return images.contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Learned:
+    """What came of a step's first subnet.
+
+    Attributes:
+        loss: Its loss.
+        logits: Its logits.
+    """
+
+    loss: Float[Tensor, ""]
+    logits: Float[Tensor, "b classes"]
+
+
+def learn(
+    supernet: nn.Module,
+    archs: Sequence[AnyArch],
+    sizes: Sizes,
+    labels: Labels,
+    *,
+    train: Train,
+    teacher: Teacher | None,
+    in_place: bool,
+    backward: Callable[[Tensor], None],
+) -> Learned:
+    """Add the gradients of every subnet of a step.
+
+    Args:
+        archs: The largest first, where the others learn from it.
+        teacher: Whom all learn from, besides labels.
+        in_place: Whether the first learns from labels, and the others from it.
+        backward: Called with each loss.
+    """
+    target = teacher(sizes) if teacher else None
+    first: Learned | None = None
+    for arch in archs:
+        logits = supernet(sizes.at(arch.resolution), arch)
+        loss = _loss(logits, labels, target, train)
+        backward(loss)
+        if first is None:
+            first = Learned(loss=loss.detach(), logits=logits.detach())
+            if in_place:
+                target = first.logits
+    assert first is not None
+    return first
+
+
+@torch.no_grad()
+def chosen(
+    supernet: nn.Module, groups: Groups, images: Sizes, labels: Labels, *, best: bool
+) -> tuple[AnyArch, ...]:
+    """One arch of each group: of several, that of the lowest or of the highest loss.
+
+    Args:
+        images: The same on every rank, so that all choose alike.
+
+    Source: best-up and worst-up sampling, Wang et al., CVPR 2021, arXiv:2011.09011, by loss.
+    """
+
+    def loss(arch: AnyArch) -> float:
+        return float(F.cross_entropy(supernet(images.at(arch.resolution), arch), labels))
+
+    choose = min if best else max
+    picked = (group[0] if len(group) == 1 else choose(group, key=loss) for group in groups)
+    return tuple(dict.fromkeys(picked))
+
+
+def _loss(logits: Tensor, labels: Labels, target: Tensor | None, train: Train) -> Tensor:
+    if target is None:
+        return label_loss(logits, labels, smoothing=train.label_smoothing)
+    divergence = alpha_divergence if train.distillation == "alpha" else distillation_loss
+    loss = divergence(logits, target)
+    if train.label_weight:
+        labeled = label_loss(logits, labels, smoothing=train.label_smoothing)
+        loss = loss + train.label_weight * labeled
+    return loss
