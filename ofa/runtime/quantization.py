@@ -5,6 +5,8 @@ found by one of three methods, and which of them is best differs from network to
 the caller's measure of accuracy decides.
 """
 
+import contextlib
+import io
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ METHODS: tuple[Method, ...] = ("minmax", "entropy", "percentile")
 MIN_CALIBRATION_IMAGES = 16
 
 _BATCH_SIZE = 32
+_PREPARED = "onnx.quant.pre_process"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,10 @@ def quantize(onnx: bytes, *, profile: Profile, calibration: np.ndarray, method: 
         "entropy": ort.CalibrationMethod.Entropy,
         "percentile": ort.CalibrationMethod.Percentile,
     }
-    with tempfile.TemporaryDirectory() as folder:
+    # Says that the graph is as it should be: the library's own preparation takes hard-swish apart.
+    model.metadata_props.add(key=_PREPARED, value="onnxruntime.quant")
+    # The library prints the progress of its histograms.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder) / "int8.onnx"
         ort.quantize_static(
             model,
@@ -91,6 +97,8 @@ def quantize(onnx: bytes, *, profile: Profile, calibration: np.ndarray, method: 
             },
         )
         quantized = onnx_format.load_from_string(artifacts.read_bytes(path))
+    facts = {entry.key: entry.value for entry in quantized.metadata_props if entry.key != _PREPARED}
+    onnx_format.helper.set_model_props(quantized, facts)
     return quantized.SerializeToString(deterministic=True)
 
 

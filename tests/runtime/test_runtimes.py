@@ -228,3 +228,23 @@ def test_the_measure_of_accuracy_chooses_the_method_of_calibration():
     facts = {entry.key: entry.value for entry in onnx.load_from_string(chosen).metadata_props}
     assert len(seen) == 3
     assert (facts["precision"], facts["calibration"]) == ("int8", "entropy")
+
+
+def test_the_runtime_of_the_page_runs():
+    page = (ROOT / "docs/write_a_runtime.md").read_text()
+    names = {"__name__": "page"}
+    exec(re.search(r"```python\n(.*?)```", page, flags=re.DOTALL)[1], names)
+    model, _, images, _ = trained()
+
+    session = names["ONNX_REFERENCE"].load(names["ONNX_REFERENCE"].build(model))
+
+    expected = OrtSession(model).run(images[:4])
+    np.testing.assert_allclose(session.run(images[:4]), expected, atol=1e-4)
+    assert session.describe().num_classes == 10
+
+
+def test_quantization_prints_and_logs_nothing(capsys, caplog):
+    in_precision("int8", RUNTIMES["onnxruntime"].profile)
+
+    assert capsys.readouterr().out == ""
+    assert caplog.text == ""
