@@ -47,3 +47,15 @@ class Disconnected(TargetFailure):
 
 class UnmeasuredLayer(OfaError):
     """A layer that a table of measurements lacks."""
+
+
+class MissingExtra(OfaError):
+    """A runtime whose package is not installed."""
+
+
+class MissingHardware(OfaError):
+    """A device that an engine needs in order to be built or run, and that is not here."""
+
+
+class EngineRefused(OfaError):
+    """A network that a runtime cannot turn into an engine as it was asked to."""

@@ -78,15 +78,17 @@ def bench_engines(
     for engine in bundle.manifest.engines:
         for num in threads:
             session, reason = bundle.engine_session(engine, threads=num)
-            if session is None:
-                left_out[engine.name] = reason
+            if session is None or session.describe().is_emulated:
+                left_out[engine.name] = reason or "emulated here, which tells no latency"
                 break
             for batch in batches:
                 images = _images(bundle, batch)
                 run = lambda session=session, images=images: session.run(images)  # noqa: E731
                 speeds.append(_speed(engine.name, run, batch, num, repeats))
         else:
-            memory_mb[engine.name] = _memory_mb(engine.runtime, bundle.files(engine), images)
+            memory_mb[engine.name] = _memory_mb(
+                engine.runtime, bundle.files(engine), _images(bundle, batches[-1])
+            )
     return Benchmark(speeds=tuple(speeds), memory_mb=memory_mb, left_out=left_out)
 
 

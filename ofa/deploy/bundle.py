@@ -29,7 +29,7 @@ from ofa.deploy.archive import is_inert, read_archive, write_archive
 from ofa.deploy.engines import load_engine
 from ofa.deploy.manifest import Manifest, Origin, ShippedEngine
 from ofa.errors import BadArtifact
-from ofa.runtime import OrtSession
+from ofa.runtime import AbstractSession, OrtSession
 
 ENGINE = "engine.onnx"
 ENGINES = "engines"
@@ -74,7 +74,7 @@ class Bundle:
 
     def engine_session(
         self, engine: ShippedEngine, *, threads: int = 1
-    ) -> tuple[OrtSession | None, str]:
+    ) -> tuple[AbstractSession | None, str]:
         """A session of an engine, or why it cannot run here.
 
         Raises:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
 from ofa.deploy.ladder import Form, Ladder, climb, run_in_chunks, torch_logits
-from ofa.runtime import OrtSession
+from ofa.runtime import AbstractSession
 from ofa.space import Arch
 
 
@@ -41,7 +41,7 @@ def climb_forms(
     arch: Arch,
     extracted: nn.Module | None,
     subnet: nn.Module | None,
-    engines: Sequence[tuple[str, str, OrtSession | None]],
+    engines: Sequence[tuple[str, str, AbstractSession | None]],
     unchecked: Mapping[str, str],
     normalization: Normalization,
     test: ImageSet,

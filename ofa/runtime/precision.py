@@ -1,59 +1,71 @@
-"""Precision as part of the graph: float16 weights, or 8-bit weights and activations."""
+"""The precision of a network, which lives in its ONNX graph and nowhere else.
 
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+No runtime is asked to lower the precision on its own: what is checked on one machine is then what
+computes on another. Pixels go in and float32 logits come out whatever the precision.
+"""
+
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
-import onnx as onnx_format
-from jaxtyping import UInt8
 
-from ofa import artifacts
 from ofa.errors import OfaError
-from ofa.runtime.onnx_export import INPUT_NAME
+from ofa.runtime.quantization import Profile, best_quantized, quantize
 
+Precision = Literal["fp32", "fp16", "int8"]
 
-@dataclass(frozen=True, kw_only=True)
-class Profile:
-    """How an 8-bit graph looks to suit a runtime."""
-
-    symmetric_activations: bool = False
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def with_precision(
     onnx: bytes,
-    precision: Literal["fp32", "fp16", "int8"],
+    precision: Precision,
     *,
     profile: Profile,
-    calibration: UInt8[np.ndarray, "n c h w"] | None,
+    calibration: np.ndarray | None = None,
+    top1: Callable[[bytes], float] | None = None,
 ) -> bytes:
-    """The graph in another precision; images and logits keep their types."""
+    """A float32 network in another precision.
+
+    Args:
+        onnx: As ``export_onnx`` writes it.
+        profile: How the 8-bit graphs of the target look.
+        calibration: Images as the network takes them; needed for ``int8``.
+        top1: Accuracy of an ONNX file, which chooses among the methods of calibration; without it
+            every activation keeps the whole range that was seen.
+
+    Raises:
+        OfaError: If there are no images to calibrate on.
+    """
     if precision == "fp32":
-        return onnx
+        return _recorded(onnx, precision=precision)
     if precision == "fp16":
-        from onnxruntime.transformers.float16 import convert_float_to_float16
+        return _recorded(_half(onnx), precision=precision)
+    if calibration is None:
+        raise OfaError("int8: needs calibration images; give the calibration images recorded")
+    if top1 is None:
+        quantized = quantize(onnx, profile=profile, calibration=calibration, method="minmax")
+        return _recorded(quantized, precision=precision, calibration="minmax")
+    quantized, accuracies = best_quantized(
+        onnx, profile=profile, calibration=calibration, top1=top1
+    )
+    best = max(accuracies, key=lambda method: accuracies[method])
+    return _recorded(quantized, precision=precision, calibration=best)
 
-        model = convert_float_to_float16(
-            onnx_format.load_from_string(onnx), keep_io_types=True, op_block_list=["Cast"]
-        )
-        return model.SerializeToString(deterministic=True)
-    if calibration is None or not len(calibration):
-        raise OfaError("int8: needs calibration images; give a checkpoint that has some")
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
-    class Reader(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.chunks = iter(calibration[i : i + 32] for i in range(0, len(calibration), 32))
+def _half(onnx: bytes) -> bytes:
+    import onnx as onnx_format
+    from onnxruntime.transformers.float16 import convert_float_to_float16
 
-        def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override]
-            chunk = next(self.chunks, None)
-            return None if chunk is None else {INPUT_NAME: chunk}
+    model = convert_float_to_float16(onnx_format.load_from_string(onnx), keep_io_types=True)
+    return model.SerializeToString(deterministic=True)
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        quantize_static(
-            onnx_format.load_from_string(onnx), str(path), Reader(),
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
-        )  # fmt: skip
-        return artifacts.read_bytes(path)
+
+def _recorded(onnx: bytes, **facts: str) -> bytes:
+    """The file with facts added to its metadata; equal files give equal bytes."""
+    import onnx as onnx_format
+
+    model = onnx_format.load_from_string(onnx)
+    known = {entry.key: entry.value for entry in model.metadata_props}
+    onnx_format.helper.set_model_props(model, dict(sorted((known | facts).items())))
+    return model.SerializeToString(deterministic=True)

@@ -1,0 +1,135 @@
+"""Accuracy, size and latency of every runtime that runs here: ``python benchmarks/runtimes.py``.
+
+Prints Markdown tables; run it on an idle machine. Batch 1, one thread; top-1 over all test images.
+"""
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from ofa.data import Normalization, resized
+from ofa.deploy import run_in_chunks, torch_logits
+from ofa.errors import EngineRefused
+from ofa.opened import evaluator, find_checkpoint, open_supernet
+from ofa.runtime import PRECISIONS, RUNTIMES, measure_ms, stopwatch, with_precision
+from ofa.runtime.onnx_export import export_onnx
+from ofa.space import Arch, SearchSpace
+
+RUNNING_HERE = ("onnxruntime", "openvino")
+NUM_CALIBRATION_IMAGES = 256
+NUM_SEARCH_IMAGES = 2000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Measure every runtime that runs here.")
+    parser.add_argument("--checkpoint", default="fashion_mnist", help="folder or shipped name")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = find_checkpoint(options.checkpoint)
+    notes = open_supernet(folder)[1]
+    test, search = evaluator(folder, "test"), evaluator(folder, "search")
+    normalize = Normalization(mean=notes.mean, std=notes.std)
+    space = notes.space
+    print("| subnet | runtime | precision | top-1, % | drop, points | ms | engine, kB |")
+    print("|---|---|---|---|---|---|---|")
+    onnx = {}
+    for name, arch in (
+        ("largest", space.largest()),
+        ("middle", _middle(space)),
+        ("smallest", space.smallest()),
+    ):
+        net = test.subnet(arch).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        exported = onnx[name] = export_onnx(
+            net,
+            in_channels=space.in_channels,
+            resolution=arch.resolution,
+            mean=notes.mean,
+            std=notes.std,
+        )
+        images, calibration, chosen_on = (
+            resized(data, arch.resolution).numpy()
+            for data in (
+                test.images.images,
+                test.calibration.images[:NUM_CALIBRATION_IMAGES],
+                search.images.images[:NUM_SEARCH_IMAGES],
+            )
+        )
+        eager = torch_logits(net, normalize)
+        rows = [("torch eager", "fp32", eager, 0)]
+        for runtime in (RUNTIMES[r] for r in RUNNING_HERE if RUNTIMES[r].available()):
+
+            def top1(model: bytes, runtime=runtime, chosen_on=chosen_on) -> float:  # noqa: ANN001
+                logits = run_in_chunks(runtime.load(runtime.build(model)).run, chosen_on)
+                return _top1(logits, search.images.labels[:NUM_SEARCH_IMAGES].numpy())
+
+            for precision in PRECISIONS:
+                model = with_precision(
+                    exported,
+                    precision,
+                    profile=runtime.profile,
+                    calibration=calibration,
+                    top1=top1,
+                )
+                files = runtime.build(model)
+                size = sum(len(data) for file, data in files.items() if not file.endswith(".ort"))
+                rows.append((runtime.name, precision, runtime.load(files).run, size))
+        timings = measure_ms(
+            [partial(run, images[:1]) for _, _, run, _ in rows], warmup=20, repeats=100
+        )
+        labels = test.images.labels.numpy()
+        reference = _top1(run_in_chunks(eager, images), labels)
+        for (runtime_name, precision, run, size), timing in zip(rows, timings, strict=True):
+            found = _top1(run_in_chunks(run, images), labels)
+            print(
+                f"| {name} | {runtime_name} | {precision} | {found:.2f} | {reference - found:+.2f} "
+                f"| {timing.median_ms:.3f} | {size / 1e3:.0f} |",
+                flush=True,
+            )
+    if RUNTIMES["tensorrt_rtx"].available():
+        _print_rtx_builds(onnx["largest"], test.calibration.images[:NUM_CALIBRATION_IMAGES].numpy())
+
+
+def _print_rtx_builds(exported: bytes, calibration: np.ndarray) -> None:
+    runtime = RUNTIMES["tensorrt_rtx"]
+    print("\n| tensorrt_rtx, largest subnet | precision | build, s | engine, kB |")
+    print("|---|---|---|---|")
+    for precision in PRECISIONS:
+        model = with_precision(
+            exported, precision, profile=runtime.profile, calibration=calibration
+        )
+        for capability in runtime.capabilities:
+            elapsed_s = stopwatch()
+            try:
+                files = runtime.build(model, capability=capability)
+            except EngineRefused as refusal:
+                print(f"| {capability} | {precision} | refused | {refusal} |")
+                continue
+            size = sum(map(len, files.values()))
+            print(f"| {capability} | {precision} | {elapsed_s():.2f} | {size / 1e3:.0f} |")
+
+
+def _middle(space: SearchSpace) -> Arch:
+    """The uniform arch in the middle of every dimension."""
+
+    def middle(values: Sequence[Any]) -> Any:
+        return sorted(values)[len(values) // 2]
+
+    return space.uniform(
+        resolution=middle(space.resolutions),
+        depths=tuple(middle(depths) for depths in space.stage_depths),
+        kernel_size=middle(space.kernel_sizes),
+        expand_ratio=middle(space.expand_ratios),
+    )
+
+
+def _top1(logits: np.ndarray, labels: np.ndarray) -> float:
+    return 100 * float((logits.argmax(1) == labels).mean())
+
+
+if __name__ == "__main__":
+    main()

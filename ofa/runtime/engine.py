@@ -1,0 +1,202 @@
+"""What every runtime offers: build an engine from ONNX, load it, run it, tell what it is.
+
+A runtime is data and two functions, so that adding one means writing two functions; what all share
+(is the package there, is the capability known) is checked here, once, in the same words.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from ofa.errors import BadArtifact, EngineRefused, MissingExtra, OfaError
+from ofa.runtime.quantization import Profile
+
+EngineFiles = Mapping[str, bytes]
+"""The files of an engine by name; the first is the one that is loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What a loaded engine is.
+
+    Attributes:
+        runtime: Library.
+        version: Version of the library.
+        provider: Part of the library that computes.
+        threads: Threads of one run.
+        input_type: ``uint8`` or ``float32``.
+        in_channels: Channels of an image.
+        resolution: Height and width of an image, px.
+        num_classes: Logits of an image.
+        metadata: What the exporter recorded in the file; empty where the format has no room for it.
+        is_emulated: Whether another processor is imitated: logits count, timings do not.
+    """
+
+    runtime: str
+    version: str
+    provider: str
+    threads: int
+    input_type: str
+    in_channels: int
+    resolution: int
+    num_classes: int
+    metadata: Mapping[str, str]
+    is_emulated: bool = False
+
+
+class AbstractSession(ABC):
+    """A loaded engine, ready to run."""
+
+    @abstractmethod
+    def run(self, images: np.ndarray) -> Float32[np.ndarray, "n classes"]:
+        """Logits of images given as ``input_type[n, in_channels, resolution, resolution]``.
+
+        Raises:
+            OfaError: If the images are of another type or shape.
+        """
+
+    @abstractmethod
+    def describe(self) -> Engine:
+        """What the engine is, for manifests and reports."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """One way to run networks.
+
+    Attributes:
+        name: As ``device.yaml`` names it.
+        distribution: Python package whose version is the runtime's.
+        requirement: What pip installs to have it.
+        profile: How its 8-bit graphs look.
+        capabilities: Kinds of hardware that an engine can be built for ahead of time; empty where
+            an engine runs anywhere the runtime does, or only where it was built.
+        builder: Turns an ONNX file into the files of an engine for one capability or ``None``.
+        loader: Makes a session of the files of an engine, given the number of threads.
+    """
+
+    name: str
+    distribution: str
+    requirement: str
+    profile: Profile
+    capabilities: tuple[str, ...] = ()
+    builder: Callable[[bytes, str | None], EngineFiles]
+    loader: Callable[[EngineFiles, int], AbstractSession]
+
+    def available(self) -> bool:
+        """Whether the runtime is installed."""
+        return _installed_version(self.distribution) is not None
+
+    def version(self) -> str:
+        """Version of the installed runtime.
+
+        Raises:
+            MissingExtra: If it is not installed; gives the command that mends it.
+        """
+        version = _installed_version(self.distribution)
+        if version is None:
+            raise MissingExtra(f"{self.name}: is not installed; pip install '{self.requirement}'")
+        return version
+
+    def build(self, onnx: bytes, *, capability: str | None = None) -> EngineFiles:
+        """The files of an engine.
+
+        Args:
+            onnx: As ``export_onnx`` or ``with_precision`` wrote it.
+            capability: Hardware to build for; ``None`` for what runs wherever the runtime can.
+
+        Raises:
+            MissingExtra: If the runtime is not installed.
+            MissingHardware: If it builds only where a device is that is not here.
+            EngineRefused: If the capability is unknown, or the runtime refuses the network for it.
+        """
+        self.version()
+        if capability is not None and self.capabilities and capability not in self.capabilities:
+            raise EngineRefused(
+                f"{self.name}: builds nothing for {capability!r}; choose one of "
+                f"{', '.join(self.capabilities)}"
+            )
+        if capability is not None and not self.capabilities:
+            raise EngineRefused(
+                f"{self.name}: its engines are not bound to a capability; leave {capability!r} out"
+            )
+        return self.builder(onnx, capability)
+
+    def load(self, files: EngineFiles, *, threads: int = 1) -> AbstractSession:
+        """A session of the files of an engine.
+
+        Raises:
+            MissingExtra: If the runtime is not installed.
+            MissingHardware: If the engine runs only on a device that is not here.
+            BadArtifact: If the files are no engine of this runtime.
+        """
+        self.version()
+        return self.loader(files, threads)
+
+
+def engine_file(files: EngineFiles, name: str) -> bytes:
+    """One file of an engine.
+
+    Raises:
+        BadArtifact: If the engine lacks it.
+    """
+    if name not in files:
+        found = ", ".join(sorted(files)) or "nothing"
+        raise BadArtifact(f"engine: lacks {name} (found {found}); build it again")
+    return files[name]
+
+
+def check_interface(images: Sequence[object], logits: Sequence[object]) -> None:
+    """Refuse shapes that do not map a batch of square images to a batch of logits.
+
+    Raises:
+        BadArtifact: Names the shapes.
+    """
+    if len(images) != 4 or len(logits) != 2:
+        raise BadArtifact(
+            "engine: does not map one batch of images to one batch of logits; give an engine of ofa"
+        )
+    _, in_channels, height, width = images
+    if (
+        not all(isinstance(size, int) for size in (in_channels, height, logits[1]))
+        or height != width
+    ):
+        raise BadArtifact(
+            f"engine: takes images of {in_channels}x{height}x{width}; give an engine of ofa"
+        )
+
+
+def check_images(images: np.ndarray, engine: Engine) -> None:
+    """Refuse images that an engine does not take.
+
+    Raises:
+        OfaError: Says what is needed.
+    """
+    shape = (engine.in_channels, engine.resolution, engine.resolution)
+    if images.dtype.name != engine.input_type or images.ndim != 4 or images.shape[1:] != shape:
+        expected = ", ".join(str(size) for size in shape)
+        raise OfaError(
+            f"engine: takes {engine.input_type}[n, {expected}], but the images are "
+            f"{images.dtype}{list(images.shape)}; resize them to {engine.resolution} px "
+            f"and convert them to {engine.input_type}"
+        )
+
+
+def optional_module(name: str) -> Any:
+    """A module of a package that not every installation has; ``Runtime`` checks that it is there.
+
+    Imported by name, so that type checking does not depend on what is installed.
+    """
+    return import_module(name)
+
+
+def _installed_version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

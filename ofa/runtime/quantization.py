@@ -1,0 +1,138 @@
+"""8-bit graphs: ONNX with QuantizeLinear and DequantizeLinear, calibrated on recorded images.
+
+What a target wants differs (its profile); how it is made does not. The range of every activation is
+found by one of three methods, and which of them is best differs from network to network, so that
+the caller's measure of accuracy decides.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ofa import artifacts
+from ofa.errors import OfaError
+
+Method = Literal["minmax", "entropy", "percentile"]
+
+METHODS: tuple[Method, ...] = ("minmax", "entropy", "percentile")
+MIN_CALIBRATION_IMAGES = 16
+
+_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How the 8-bit graphs of a target look; weights are int8 per output channel everywhere.
+
+    Attributes:
+        activation: Type of activations.
+        is_symmetric: Whether the zero of activations is 0.
+        quantizes_bias: Whether biases become int32.
+    """
+
+    activation: Literal["uint8", "int8"]
+    is_symmetric: bool
+    quantizes_bias: bool
+
+
+UNSIGNED = Profile(activation="uint8", is_symmetric=False, quantizes_bias=True)
+"""ONNX Runtime, OpenVINO and QNN: with int8 activations half of the convolutions stay float."""
+
+SYMMETRIC = Profile(activation="int8", is_symmetric=True, quantizes_bias=False)
+"""TensorRT and TensorRT-RTX: nothing else parses, an int32 bias least of all."""
+
+
+def quantize(onnx: bytes, *, profile: Profile, calibration: np.ndarray, method: Method) -> bytes:
+    """The 8-bit form of a float network.
+
+    Args:
+        onnx: As ``export_onnx`` writes it.
+        calibration: Images as the network takes them.
+        method: How to find the range of an activation.
+
+    Raises:
+        OfaError: If there are too few images to calibrate on.
+    """
+    import onnx as onnx_format
+    from onnxruntime import quantization as ort
+
+    if len(calibration) < MIN_CALIBRATION_IMAGES:
+        raise OfaError(
+            f"int8: {len(calibration)} calibration images do not tell the range of an activation; "
+            f"give {MIN_CALIBRATION_IMAGES} or more"
+        )
+    model = onnx_format.load_from_string(onnx)
+    types = {"uint8": ort.QuantType.QUInt8, "int8": ort.QuantType.QInt8}
+    methods = {
+        "minmax": ort.CalibrationMethod.MinMax,
+        "entropy": ort.CalibrationMethod.Entropy,
+        "percentile": ort.CalibrationMethod.Percentile,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "int8.onnx"
+        ort.quantize_static(
+            model,
+            str(path),
+            _reader(calibration, input_name=model.graph.input[0].name),
+            quant_format=ort.QuantFormat.QDQ,
+            activation_type=types[profile.activation],
+            weight_type=ort.QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=methods[method],
+            nodes_to_exclude=_normalization(model),
+            extra_options={
+                "ActivationSymmetric": profile.is_symmetric,
+                "WeightSymmetric": True,
+                "QuantizeBias": profile.quantizes_bias,
+            },
+        )
+        quantized = onnx_format.load_from_string(artifacts.read_bytes(path))
+    return quantized.SerializeToString(deterministic=True)
+
+
+def best_quantized(
+    onnx: bytes,
+    *,
+    profile: Profile,
+    calibration: np.ndarray,
+    top1: Callable[[bytes], float],
+) -> tuple[bytes, dict[Method, float]]:
+    """The 8-bit form that ``top1`` likes best, and what it says of each method."""
+    quantized: dict[Method, bytes] = {
+        method: quantize(onnx, profile=profile, calibration=calibration, method=method)
+        for method in METHODS
+    }
+    accuracies: dict[Method, float] = {method: top1(model) for method, model in quantized.items()}
+    best = max(METHODS, key=lambda method: accuracies[method])
+    return quantized[best], accuracies
+
+
+def _normalization(model: Any) -> list[str]:
+    """Nodes before the first convolution: pixels are whole numbers, which 8 bits would distort."""
+    names = []
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            break
+        names.append(node.name)
+    return names
+
+
+def _reader(images: np.ndarray, *, input_name: str) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):
+        """Hands out the calibration images, batch by batch."""
+
+        def __init__(self) -> None:
+            starts = range(0, len(images), _BATCH_SIZE)
+            self._batches = iter([images[start : start + _BATCH_SIZE] for start in starts])
+
+        def get_next(self) -> Any:
+            batch = next(self._batches, None)
+            return None if batch is None else {input_name: batch}
+
+    return Reader()
