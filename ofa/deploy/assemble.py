@@ -46,7 +46,7 @@ from ofa.runtime.onnx_export import InputType, export_onnx
 from ofa.space import Arch, Encoding, activation_bytes, network
 from ofa.subnet import StaticNet
 
-NUM_CALIBRATION_IMAGES = 500
+NUM_CALIBRATION_IMAGES = 512
 """Images that set the ranges of an 8-bit engine."""
 NUM_METHOD_IMAGES = 2000
 """Images of the search split by which the method of setting them is chosen."""

@@ -4,7 +4,9 @@ An engine that cannot run where it is built is shipped all the same, marked as u
 reason; whoever holds the device runs ``ofa verify`` there.
 """
 
+import contextlib
 import hashlib
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -150,13 +152,15 @@ def in_precision(
     """The graph of a request: precision lives in the graph alone."""
     if request.precision == "fp32":
         return onnx
-    return with_precision(
-        onnx,
-        request.precision,
-        profile=RUNTIMES[request.runtime].profile,
-        calibration=calibration if request.precision == "int8" else None,
-        top1=top1,
-    )
+    # ONNX Runtime's calibrators print their progress, which is no part of any result.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return with_precision(
+            onnx,
+            request.precision,
+            profile=RUNTIMES[request.runtime].profile,
+            calibration=calibration if request.precision == "int8" else None,
+            top1=top1,
+        )
 
 
 def image_digest(images: np.ndarray) -> str:
