@@ -10,8 +10,8 @@ from PIL import Image
 from ofa import artifacts, pipeline
 from ofa.checkpoint import read_accuracy
 from ofa.cli import main
-from ofa.deploy import load_bundle
-from ofa.errors import BadArtifact, InfeasibleBudget
+from ofa.deploy import bundle_contents, load_bundle, write_bundle
+from ofa.errors import BadArtifact, InfeasibleBudget, ParityFailure
 from ofa.run_files import read_front, read_subnet
 
 
@@ -77,8 +77,10 @@ def test_the_bundle_holds_an_engine_that_is_right_about_the_test_images(bundle, 
 
     assert manifest.top1.num_test_images == 80
     assert hits / 80 * 100 == pytest.approx(manifest.top1.test, abs=4)
-    assert manifest.parity.num_top1_differing == 0
-    assert manifest.parity.max_abs_error <= 1e-4
+    assert manifest.ladder.failing is None
+    assert [rung.name for rung in manifest.ladder.rungs] == [
+        "supernet to extracted", "extracted to subnet", "subnet to onnxruntime-fp32",
+    ]  # fmt: skip
 
 
 def test_the_same_seed_makes_the_same_engine(bundle, run, tmp_path):
@@ -86,7 +88,7 @@ def test_the_same_seed_makes_the_same_engine(bundle, run, tmp_path):
 
     assert again.manifest.arch == bundle.manifest.arch
     assert again.manifest.top1 == bundle.manifest.top1
-    assert again.engine == bundle.engine
+    assert again.portable == bundle.portable
 
 
 def test_the_chosen_subnet_keeps_the_budget(bundle, run, tmp_path):
@@ -131,14 +133,79 @@ def test_weights_of_another_space_are_refused_by_tensor(run, tmp_path):
         )
 
 
+def test_verify_climbs_the_ladder_again_and_names_the_rung_that_fails(
+    bundle, run, tmp_path, capsys
+):
+    assert main(["verify", str(bundle.path), "--checkpoint", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["failing"] is None
+
+    weights = bundle.weights()
+    weights["classifier.bias"] = weights["classifier.bias"] + 1
+    changed = bundle_contents(
+        bundle.manifest,
+        engines={n: d for n, d in bundle.contents.items() if n.startswith("engine")},
+        report="", front=b"", weights=weights, inputs={},
+    )  # fmt: skip
+    write_bundle(tmp_path / "changed.zip", changed)
+
+    argv = ["verify", str(tmp_path / "changed.zip"), "--checkpoint", str(run), "--quiet"]
+    assert main(argv) == 1
+    assert "changed.zip: extracted to subnet: logits differ" in capsys.readouterr().err
+
+
+def test_a_bundle_of_another_supernet_is_not_verified(bundle):
+    with pytest.raises(BadArtifact, match="was cut from a supernet of SHA-256"):
+        pipeline.verify(bundle=bundle.path, checkpoint="fashion_mnist")
+
+
+def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run):
+    arrows = {
+        "subnet": run / "subnets" / bundle.manifest.arch.id,
+        "front": run / "fronts" / "pixel1.json",
+        "checkpoint": str(run),
+        "out": run / "again",
+    }
+    first = pipeline.deploy(**arrows)
+    before = first.joinpath("manifest.json").stat()
+
+    assert pipeline.deploy(**arrows) == first
+    assert first.joinpath("manifest.json").stat().st_mtime_ns == before.st_mtime_ns
+    packed = pipeline.deploy(**arrows, wish=pipeline.Wish(archive=True))
+    assert load_bundle(packed).manifest.request == load_bundle(first).manifest.request
+
+
+def test_a_bundle_whose_ladder_fails_is_kept_aside_with_its_report(bundle, run, monkeypatch):
+    monkeypatch.setattr("ofa.deploy.ladder.MAX_LOGIT_ERROR", 1e-12)
+    subnet = run / "subnets" / bundle.manifest.arch.id
+
+    with pytest.raises(ParityFailure, match=r"to .*: logits differ .*rejected"):
+        pipeline.deploy(
+            subnet=subnet, front=run / "fronts" / "pixel1.json", checkpoint=str(run),
+            out=run / "strict",
+        )  # fmt: skip
+
+    assert not (run / "strict" / "bundles").exists()
+    (rejected,) = (run / "strict" / "rejected").iterdir()
+    assert "This bundle is rejected." in (rejected / "report.html").read_text()
+
+
+def test_bench_times_every_engine_against_torch(bundle):
+    found = pipeline.bench(bundle=bundle.path, batches=(1,), threads=(1,), repeats=5)
+
+    assert [speed.name for speed in found.speeds] == ["onnxruntime-fp32", "torch eager"]
+    assert all(0 < speed.median_ms <= speed.tail_ms for speed in found.speeds)
+    assert found.memory_mb["onnxruntime-fp32"] > 0
+    assert "torch.compile" in found.left_out
+
+
 def test_a_bundle_is_read_back_checked(bundle):
-    engine = bundle.folder / "engine.onnx"
+    engine = bundle.path / "engine.onnx"
     content = bytearray(engine.read_bytes())
     content[100] ^= 1
     engine.write_bytes(content)
 
     with pytest.raises(BadArtifact, match=r"engine\.onnx: its SHA-256 is"):
-        load_bundle(bundle.folder)
+        load_bundle(bundle.path)
 
 
 def test_the_number_of_processes_changes_no_accuracy(run, tmp_path):

@@ -13,6 +13,12 @@ from ofa.pipeline.bench import Benched
 def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="a bundle, folder or zip")
     parser.add_argument(
+        "--target",
+        default="local",
+        metavar="ADDRESS",
+        help="where: local, ssh://[user@]host[:port] or adb:SERIAL",
+    )
+    parser.add_argument(
         "--batches", type=list[int], default=[1, 8, 32], metavar="[N,…]", help="images a run"
     )
     parser.add_argument(
@@ -25,6 +31,7 @@ def _add_flags(parser: ArgumentParser) -> None:
 def _bench(options: Namespace, track: pipeline.Track) -> Benched:
     return pipeline.bench(
         bundle=options.bundle,
+        target=options.target,
         batches=options.batches,
         threads=options.threads,
         repeats=options.repeats,
@@ -35,7 +42,7 @@ def _bench(options: Namespace, track: pipeline.Track) -> Benched:
 def _show(benched: Benched) -> None:
     table = screen.table(
         f"{benched.path} on {benched.machine}",
-        "engine", "batch", "threads", "median", "p95", "images/s",
+        "engine", "batch", "threads", "median", "tail", "images/s",
     )  # fmt: skip
     for speed in benched.speeds:
         table.add_row(
@@ -43,7 +50,7 @@ def _show(benched: Benched) -> None:
             str(speed.batch),
             str(speed.threads),
             f"{speed.median_ms:.3f} ms",
-            f"{speed.p95_ms:.3f} ms",
+            f"{speed.tail} {speed.tail_ms:.3f} ms",
             f"{speed.images_per_s:,.0f}",
         )
     screen.show(table)

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from onnx import load_from_string
 from torch import nn
 
 from ofa.artifacts import Tensors
@@ -19,6 +21,7 @@ from ofa.deploy.engines import (
     build_engine,
     image_digest,
 )
+from ofa.deploy.ladder import run_in_chunks
 from ofa.deploy.layer_times import layer_times
 from ofa.deploy.manifest import (
     Attempt,
@@ -38,13 +41,15 @@ from ofa.deploy.timed import estimated, time_here, time_on
 from ofa.deploy.verify import climb_forms, engine_images
 from ofa.latency import Device, LatencyModel
 from ofa.run_files import SearchOutcome, SubnetNotes
-from ofa.runtime import AbstractTarget
+from ofa.runtime import AbstractTarget, OrtSession
 from ofa.runtime.onnx_export import InputType, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
 from ofa.subnet import Subnet
 
-NUM_CALIBRATION_IMAGES = 500
+NUM_CALIBRATION_IMAGES = 512
 """Images that set the ranges of an 8-bit engine."""
+NUM_METHOD_IMAGES = 2000
+"""Images of the search split by which the method of setting them is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,7 +162,14 @@ def build(order: Order, cache: EngineCache) -> Built:
     images = _calibration_images(order)
     requests = [PORTABLE] if order.request == PORTABLE else [PORTABLE, order.request]
     engines = tuple(
-        build_engine(onnx, request, calibration=images, cache=cache, threads=order.threads)
+        build_engine(
+            onnx,
+            request,
+            calibration=images,
+            top1=partial(_search_top1, order),
+            cache=cache,
+            threads=order.threads,
+        )
         for request in requests
     )
     here = time_here(engines, images[:1], threads=order.threads)
@@ -228,7 +240,7 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         ),
         engine=built.meant.request.name,
         engines=shipped,
-        calibration=_calibration(order),
+        calibration=_calibration(order, built.meant),
         ladder=climbed.ladder,
         supernet_sha256=notes.supernet_sha256,
         data_sha256={
@@ -256,8 +268,8 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         classes=class_accuracies(labels, predicted, notes.classes),
         layers=layer_times(layers, order.model),
     )
-    engines = {ENGINE: built.engines[0].onnx}
-    for engine, facts in zip(built.engines[1:], shipped[1:], strict=True):
+    engines: dict[str, bytes] = {}
+    for engine, facts in zip(built.engines, shipped, strict=True):
         engines |= dict(zip(facts.files, engine.files.values(), strict=True))
     contents = bundle_contents(
         manifest,
@@ -278,12 +290,24 @@ def _calibration_images(order: Order) -> np.ndarray:
     )
 
 
-def _calibration(order: Order) -> Calibration | None:
+def _search_top1(order: Order, onnx: bytes) -> float:
+    """Accuracy of an ONNX file on search images, which are neither trained nor tested on."""
+    images = engine_images(
+        order.search.images[:NUM_METHOD_IMAGES],
+        resolution=order.notes.arch.resolution,
+        input_type=order.input_type,
+    )
+    predicted = run_in_chunks(OrtSession(onnx).run, images).argmax(1)
+    return 100 * float((predicted == order.search.labels[:NUM_METHOD_IMAGES].numpy()).mean())
+
+
+def _calibration(order: Order, engine: BuiltEngine) -> Calibration | None:
     if order.request.precision != "int8":
         return None
     images = _calibration_images(order)
+    model = load_from_string(engine.onnx)
     return Calibration(
-        method="static, per channel; the first of the recorded calibration images",
+        method={entry.key: entry.value for entry in model.metadata_props}["calibration"],
         num_images=len(images),
         images_sha256=image_digest(images),
     )
@@ -292,7 +316,10 @@ def _calibration(order: Order) -> Calibration | None:
 def _shipped(engine: BuiltEngine, built: Built, top1: Mapping[str, float]) -> ShippedEngine:
     name, runtime = engine.request.name, engine.request.runtime
     is_portable = engine.request == PORTABLE
-    files = (ENGINE,) if is_portable else tuple(engine_path(name, file) for file in engine.files)
+    files = tuple(
+        ENGINE if is_portable and file == ENGINE else engine_path(name, file)
+        for file in engine.files
+    )
     load = f'ofa.runtime.runtimes.RUNTIMES["{runtime}"].load(files)'
     if runtime == PORTABLE.runtime:
         load = f'onnxruntime.InferenceSession("{files[0]}")'
@@ -303,7 +330,7 @@ def _shipped(engine: BuiltEngine, built: Built, top1: Mapping[str, float]) -> Sh
         precision=engine.request.precision,
         capability=engine.request.capability,
         files=files,
-        num_bytes=len(engine.onnx) if is_portable else engine.num_bytes,
+        num_bytes=engine.num_bytes,
         top1=top1.get(name),
         here=built.here.get(name),
         load=load,

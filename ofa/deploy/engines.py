@@ -4,20 +4,18 @@ An engine that cannot run where it is built is shipped all the same, marked as u
 reason; whoever holds the device runs ``ofa verify`` there.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped
 
 from ofa.deploy.cache import EngineCache
 from ofa.errors import BadArtifact, OfaError
-from ofa.runtime import AbstractSession
-from ofa.runtime.runtimes import RUNTIMES
-
-Precision = Literal["fp32", "fp16", "int8"]
+from ofa.runtime import RUNTIMES, AbstractSession, Precision, with_precision
 
 PORTABLE_RUNTIME = "onnxruntime"
 """What runs the portable file, wherever a device's own runtime cannot be had."""
@@ -76,15 +74,16 @@ class BuiltEngine:
 
     @property
     def num_bytes(self) -> int:
-        """Size of its files together."""
-        return sum(len(data) for data in self.files.values())
+        """Size of the file that is loaded."""
+        return len(next(iter(self.files.values())))
 
 
 def build_engine(
     onnx: bytes,
     request: EngineRequest,
     *,
-    calibration: UInt8[np.ndarray, "n c h w"],
+    calibration: Shaped[np.ndarray, "n c h w"],
+    top1: Callable[[bytes], float],
     cache: EngineCache,
     threads: int,
 ) -> BuiltEngine:
@@ -93,6 +92,7 @@ def build_engine(
     Args:
         onnx: The network in full precision.
         calibration: Images that set the ranges of an 8-bit graph, as the engine takes them.
+        top1: Accuracy of an ONNX file, by which the method of calibration is chosen.
 
     Raises:
         OfaError: If the runtime is missing or refuses the network; tells the mend.
@@ -109,7 +109,7 @@ def build_engine(
     }
 
     def graph() -> dict[str, bytes]:
-        return {"graph.onnx": in_precision(onnx, request, calibration)}
+        return {"graph.onnx": in_precision(onnx, request, calibration, top1)}
 
     precise = cache.get({**key, "part": "graph"}, graph)["graph.onnx"]
     files = cache.get(
@@ -144,19 +144,23 @@ def load_engine(
 
 
 def in_precision(
-    onnx: bytes, request: EngineRequest, calibration: UInt8[np.ndarray, "n c h w"]
+    onnx: bytes,
+    request: EngineRequest,
+    calibration: Shaped[np.ndarray, "n c h w"],
+    top1: Callable[[bytes], float],
 ) -> bytes:
     """The graph of a request: precision lives in the graph alone."""
     if request.precision == "fp32":
         return onnx
-    from ofa.runtime.precision import with_precision
-
-    return with_precision(
-        onnx,
-        request.precision,
-        profile=RUNTIMES[request.runtime].profile,
-        calibration=calibration if request.precision == "int8" else None,
-    )
+    # ONNX Runtime's calibrators print their progress, which is no part of any result.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return with_precision(
+            onnx,
+            request.precision,
+            profile=RUNTIMES[request.runtime].profile,
+            calibration=calibration if request.precision == "int8" else None,
+            top1=top1,
+        )
 
 
 def image_digest(images: np.ndarray) -> str:

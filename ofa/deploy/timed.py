@@ -22,7 +22,11 @@ def time_here(
     Args:
         image: A batch of one.
     """
-    able = [(engine, engine.session) for engine in engines if engine.session is not None]
+    able = [
+        (engine, engine.session)
+        for engine in engines
+        if engine.session is not None and not engine.session.describe().is_emulated
+    ]
     timings = measure_ms(
         [lambda session=session: session.run(image) for _, session in able],
         warmup=WARMUP,

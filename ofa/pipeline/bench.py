@@ -33,25 +33,38 @@ class Benched:
 def bench(
     *,
     bundle: Path,
+    target: str = "local",
     batches: Sequence[int] = (1, 8, 32),
     threads: Sequence[int] = (1, 2),
     repeats: int = 200,
     compile: bool = False,
 ) -> Benched:
-    """Time the engines of a bundle on this machine, against torch eager and ``torch.compile``.
+    """Time the engines of a bundle here or on a target, against torch eager and ``torch.compile``.
 
     Args:
         bundle: A folder, or an archive.
+        target: ``local``, ``ssh://[user@]host[:port]`` or ``adb:<serial>``; another device than
+            this one times its ONNX engines, one image a run.
         compile: Whether to time ``torch.compile`` as well, which takes a C++ compiler and a minute.
 
     Raises:
         BadArtifact: If a file of the bundle is not what its manifest says.
     """
     from ofa.deploy import load_bundle
-    from ofa.deploy.bench import bench_engines, bench_torch
-    from ofa.runtime import describe_machine
+    from ofa.deploy.bench import bench_engines, bench_remote, bench_torch
+    from ofa.runtime import describe_machine, open_target
 
     loaded = load_bundle(bundle)
+    if target != "local":
+        device = open_target(target)
+        remote = bench_remote(loaded, device, threads=threads, repeats=repeats)
+        return Benched(
+            path=bundle,
+            machine=device.describe().machine,
+            speeds=remote.speeds,
+            memory_mb={},
+            left_out=remote.left_out,
+        )
     engines = bench_engines(loaded, batches=batches, threads=threads, repeats=repeats)
     weights = loaded.weights()
     parts = [engines]

@@ -160,10 +160,11 @@ def engine_request(device: Device, wish: Wish) -> "EngineRequest":
         OfaError: If the user names a runtime that is unknown.
     """
     from ofa.deploy.engines import PORTABLE, EngineRequest
-    from ofa.runtime.runtimes import RUNTIMES
+    from ofa.runtime import RUNTIMES
 
     described = device.description
-    builds = described.runtime.name in RUNTIMES
+    known = RUNTIMES.get(described.runtime.name)
+    builds = known is not None and known.available()
     return EngineRequest(
         runtime=wish.runtime or (described.runtime.name if builds else PORTABLE.runtime),
         precision=wish.precision or (described.precision if builds else PORTABLE.precision),

@@ -136,7 +136,9 @@ def _reader(images: np.ndarray, *, input_name: str) -> Any:
         """Hands out the calibration images, batch by batch."""
 
         def __init__(self) -> None:
-            starts = range(0, len(images), _BATCH_SIZE)
+            # The calibrator stacks outputs, so all batches must be of one size.
+            whole = max(len(images) - len(images) % _BATCH_SIZE, 1)
+            starts = range(0, whole, _BATCH_SIZE)
             self._batches = iter([images[start : start + _BATCH_SIZE] for start in starts])
 
         def get_next(self) -> Any:
