@@ -1,16 +1,19 @@
 """Accuracy of subnets, always recalibrated."""
 
 from ofa.evaluate.accuracy import Evaluator, in_sharing_order, measure_top1
+from ofa.evaluate.folded import fold_batchnorm_
 from ofa.evaluate.images import Judges, load_judges, write_judges
-from ofa.evaluate.sample import Draw, draw_archs
+from ofa.evaluate.sample import Draw, draw_archs, spread
 
 __all__ = [
     "Draw",
     "Evaluator",
     "Judges",
     "draw_archs",
+    "fold_batchnorm_",
     "in_sharing_order",
     "load_judges",
     "measure_top1",
+    "spread",
     "write_judges",
 ]
