@@ -1,6 +1,7 @@
 """Accuracy of subnets, always recalibrated."""
 
 from ofa.evaluate.accuracy import Evaluator, in_sharing_order, measure_top1
+from ofa.evaluate.active import most_informative
 from ofa.evaluate.folded import fold_batchnorm_
 from ofa.evaluate.images import Judges, load_judges, write_judges
 from ofa.evaluate.sample import Draw, draw_archs, spread
@@ -14,6 +15,7 @@ __all__ = [
     "in_sharing_order",
     "load_judges",
     "measure_top1",
+    "most_informative",
     "spread",
     "write_judges",
 ]

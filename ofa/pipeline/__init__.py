@@ -15,7 +15,7 @@ reads files and writes files, so a journey can be left and taken up anywhere. He
 imported inside the functions.
 """
 
-from ofa.pipeline.accuracy_data import sample
+from ofa.pipeline.accuracy_data import Shard, sample
 from ofa.pipeline.bundle import deploy
 from ofa.pipeline.device import devices, profile
 from ofa.pipeline.front import search
@@ -26,6 +26,7 @@ from ofa.pipeline.subnet import extract
 from ofa.pipeline.supernet import train
 
 __all__ = [
+    "Shard",
     "Track",
     "deploy",
     "devices",
