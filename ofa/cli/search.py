@@ -7,12 +7,19 @@ from jsonargparse import ArgumentParser, Namespace
 from ofa import pipeline
 from ofa.cli import flags
 from ofa.cli.command import Command
+from ofa.run_files import read_front
 
 
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_device(parser)
     flags.add_budget(parser)
     flags.add_checkpoint(parser)
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=1,
+        help="turns of search and measurement at most; they end when the front rests",
+    )
     flags.add_out(parser, "runs/search")
     flags.add_seed(parser)
 
@@ -25,6 +32,7 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
             out=options.out,
             budget_ms=options.budget_ms,
             seed=options.seed,
+            rounds=options.rounds,
             track=track,
         )
         for device in options.device
@@ -32,7 +40,13 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
 
 
 def _show(paths: list[Path]) -> None:
-    print(*paths, sep="\n")
+    for path in paths:
+        print(path)
+        for number, turn in enumerate(read_front(path).rounds, start=1):
+            print(
+                f"  round {number}: {turn.num_measured} measured, best {turn.best_top1:.2f} %, "
+                f"predicted - measured {turn.gap:+.3f} points, of the winner {turn.winner_gap:+.3f}"
+            )
 
 
 SEARCH = Command(

@@ -150,7 +150,8 @@ def _active_rounds(folder: Path, num: int, seed: int) -> Iterator[list[Arch]]:
 
 def _launched_shard() -> Shard | None:
     """This process's part under a launcher of several, as Lightning knows them."""
-    from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     for environment in (TorchElasticEnvironment, SLURMEnvironment):
         if environment.detect():
