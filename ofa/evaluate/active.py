@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from ofa.evaluate.sample import Cost, spread
 from ofa.space import Encoding, Genotypes
@@ -20,7 +20,7 @@ def most_informative(
     cost: Cost,
     known: Genotypes,
     rng: np.random.Generator,
-) -> Genotypes:
+) -> UInt8[np.ndarray, "asked genes"]:
     """``num`` archs not among ``known``: half where ``accuracy`` is unsure, half on its front.
 
     The candidates are spread over ``cost``. Of each of equally filled cost bins, the arch of

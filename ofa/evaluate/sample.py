@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from ofa.errors import OfaError
 from ofa.space import Arch, Encoding, Genotypes, cost_table, macs
@@ -12,7 +12,7 @@ from ofa.space import Arch, Encoding, Genotypes, cost_table, macs
 Draw = Literal["uniform", "macs", "latency", "tree"]
 Cost = Callable[[Genotypes], Float[np.ndarray, "n"]]
 
-_TREE_SIZE = 32  # archs that share their first block
+_TREE_SIZE = 8  # archs that share their first block
 
 
 def draw_archs(
@@ -66,10 +66,10 @@ def spread(encoding: Encoding, num: int, *, cost: Cost, rng: np.random.Generator
 
 def grafted(
     encoding: Encoding, genotypes: Genotypes, *, cost: Cost, rng: np.random.Generator
-) -> Genotypes:
+) -> UInt8[np.ndarray, "grafted genes"]:
     """Archs made alike in their first layers, group by group, the later the layer the smaller.
 
-    Archs of like cost form groups of 32. All take resolution and first block from the first of
+    Archs of like cost form groups of 8. All take resolution and first block from the first of
     them; each later block is shared by ever fewer neighbors, and the last block by none. So every
     gene keeps its distribution and the archs their spread of cost, while few distinct first layers
     are left to compute.
