@@ -132,6 +132,14 @@ def append_line(path: Path, body: Mapping[str, object]) -> None:
         ) from error
 
 
+def holds_a_line(path: Path) -> bool:
+    """Whether a file exists and holds at least one finished line."""
+    if not path.exists():
+        return False
+    with _reading(path), path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """JSON objects, one a line; an unfinished last line, left by a crash, is passed over."""
     lines = read_bytes(path).split(b"\n")

@@ -2,16 +2,19 @@
 
 ::
 
-    supernet.safetensors   largest weights; its metadata names space, labels, normalization and
-splits accuracy.jsonl         a header, then one measured subnet a line predictor.safetensors
-accuracy predictor predictor.json         what it was fitted on, and how well images/
-packed calibration, search and test images (shipped checkpoints only)
+    supernet.safetensors    largest weights; metadata: space, labels, normalization, splits
+    accuracy.jsonl          a header, then one measured subnet a line
+    accuracy/*.jsonl        the same, of processes that measured beside one another
+    predictor.safetensors   accuracy predictor
+    predictor.json          what it was fitted on, and how well
+    images/                 packed calibration, search and test images (shipped checkpoints only)
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from ofa import artifacts
 from ofa.artifacts import Tensors
@@ -79,6 +82,10 @@ def read_supernet(path: Path) -> tuple[Tensors, SupernetNotes]:
     return tensors, artifacts.parse(SupernetNotes, notes, where=str(path))
 
 
+Precision = Literal["fp32", "int8"]
+"""Numbers that a subnet computes with."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MeasuredArch:
     """Accuracy of one recalibrated subnet.
@@ -86,20 +93,52 @@ class MeasuredArch:
     Attributes:
         arch: The subnet.
         top1: Top-1 on the search split, percent.
+        precision: Numbers it was measured with.
     """
 
     arch: AnyArch
     top1: float
+    precision: Precision = "fp32"
 
 
-def read_accuracy(path: Path, *, supernet: Path) -> list[MeasuredArch]:
+def accuracy_files(path: Path) -> list[Path]:
+    """Files that hold measured subnets: ``path``, and those of processes beside one another."""
+    return [file for file in (path, *sorted(path.with_suffix("").glob("*.jsonl"))) if file.exists()]
+
+
+def shard_file(path: Path, shard: str) -> Path:
+    """Where one of several processes writes; each writes a file of its own, so none waits."""
+    return path.with_suffix("") / f"{shard}.jsonl"
+
+
+def read_accuracy(
+    path: Path, *, supernet: Path, precision: Precision = "fp32"
+) -> list[MeasuredArch]:
     """The subnets measured so far, each once; none if nothing was measured yet.
 
     Raises:
-        BadArtifact: If the file is corrupt, or its subnets were cut from other weights.
+        BadArtifact: If a file is corrupt, or its subnets were cut from other weights.
     """
-    if not path.exists():
-        return []
+    measured: dict[AnyArch, MeasuredArch] = {}
+    for file in accuracy_files(path):
+        for record in _read_file(file, supernet):
+            if record.precision == precision:
+                measured.setdefault(record.arch, record)
+    return list(measured.values())
+
+
+def append_accuracy(path: Path, record: MeasuredArch, *, supernet: Path) -> None:
+    """Add one measured subnet, flushed to disk; a new file starts with its header."""
+    if not artifacts.holds_a_line(path):
+        header = artifacts.heading(_ACCURACY_SCHEMA, inputs={"supernet": supernet})
+        artifacts.append_line(path, header)
+    body: Mapping[str, object] = {"arch": json.loads(record.arch.to_json()), "top1": record.top1}
+    if record.precision != "fp32":
+        body = {**body, "precision": record.precision}
+    artifacts.append_line(path, body)
+
+
+def _read_file(path: Path, supernet: Path) -> list[MeasuredArch]:
     lines = artifacts.read_lines(path)
     if not lines:
         return []
@@ -109,17 +148,7 @@ def read_accuracy(path: Path, *, supernet: Path) -> list[MeasuredArch]:
             f"{path}: does not begin with schema {_ACCURACY_SCHEMA}; measure again with ofa sample"
         )
     artifacts.check_input(header, "supernet", supernet, where=path)
-    measured = [
+    return [
         artifacts.parse(MeasuredArch, row, where=f"{path}, line {number}")
         for number, row in enumerate(rows, start=2)
     ]
-    return list({record.arch: record for record in measured}.values())
-
-
-def append_accuracy(path: Path, record: MeasuredArch, *, supernet: Path) -> None:
-    """Add one measured subnet, flushed to disk; a new file starts with its header."""
-    if not path.exists() or not path.stat().st_size:
-        header = artifacts.heading(_ACCURACY_SCHEMA, inputs={"supernet": supernet})
-        artifacts.append_line(path, header)
-    body: Mapping[str, object] = {"arch": json.loads(record.arch.to_json()), "top1": record.top1}
-    artifacts.append_line(path, body)

@@ -4,10 +4,15 @@ What was opened is remembered, so that the arrows of a journey, each of which op
 read every file once.
 """
 
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
-from functools import lru_cache, partial
-from multiprocessing import get_context
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
+from functools import lru_cache
+from itertools import pairwise
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -125,18 +130,28 @@ def evaluator(folder: Path, split: Literal["search", "test"]) -> "Evaluator":
 
 def measure_search_top1(
     folder: Path, archs: Sequence[AnyArch], *, workers: int = 1
-) -> Iterator[float]:
-    """Top-1 on the search split of each arch, in order, as soon as it is known.
+) -> Iterator[tuple[AnyArch, float]]:
+    """Each arch with its top-1 on the search split, as soon as it is known.
 
     Args:
-        workers: Processes that measure, each on one thread; their number changes no result.
+        workers: Processes that measure, each on one thread a part of the archs in their order, so
+            that neighbors go on sharing their first layers; their number changes no result.
     """
-    if workers <= 1 or len(archs) <= 1:
-        yield from map(evaluator(folder, "search").top1, archs)
+    workers = max(1, min(workers, len(archs)))
+    if workers == 1:
+        for arch in archs:
+            yield arch, evaluator(folder, "search").top1(arch)
         return
-    # Forked copies of a process that has used torch's threads can hang.
-    with get_context("spawn").Pool(workers, initializer=_leave_interrupts_to_parent) as pool:
-        yield from pool.imap(partial(_search_top1, folder), archs)
+    context = get_context("spawn")  # forked copies of a process that used torch's threads can hang
+    bounds = [len(archs) * i // workers for i in range(workers + 1)]
+    with ExitStack() as stack:
+        futures = {}
+        for start, end in pairwise(bounds):
+            pool = ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
+            stack.callback(pool.shutdown, cancel_futures=True)
+            futures |= {pool.submit(_search_top1, folder, arch): arch for arch in archs[start:end]}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
 def has_images(folder: Path) -> bool:
@@ -191,8 +206,12 @@ def _search_top1(folder: Path, arch: AnyArch) -> float:
     return evaluator(folder, "search").top1(arch)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _follow_parent() -> None:
+    """Leave interrupts to the parent, and end when it does, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _load_(net: "nn.Module", tensors: artifacts.Tensors, *, where: Path) -> None:

@@ -10,6 +10,7 @@ id>-<device>/   what ships: see ``ofa.deploy``
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
@@ -52,6 +53,23 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Round:
+    """One turn of search and measurement.
+
+    Attributes:
+        num_measured: Archs measured that had not been before.
+        gap: Predicted minus measured, mean over the candidates, percentage points.
+        winner_gap: The same of the best predicted alone.
+        best_top1: Best measured top-1 among the candidates, percent.
+    """
+
+    num_measured: int
+    gap: float
+    winner_gap: float
+    best_top1: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchOutcome:
     """What a search found on one device.
 
@@ -68,6 +86,8 @@ class SearchOutcome:
         candidates: Archs measured, or predicted where there were no images, best first; the first
             is the choice.
         seed: Seed of the search.
+        rounds: Turns of search and measurement; the last one's predictions are shown.
+        scored_by: Whether archs were scored by the predictor or, for want of a good one, measured.
     """
 
     device: str
@@ -81,6 +101,8 @@ class SearchOutcome:
     random_front: tuple[FrontPoint, ...]
     candidates: tuple[Candidate, ...]
     seed: int
+    rounds: tuple[Round, ...] = ()
+    scored_by: Literal["predictor", "measurement"] = "predictor"
 
     def __post_init__(self) -> None:
         if not self.front or not self.candidates:

@@ -1,5 +1,6 @@
 """``ofa fit-predictor``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
@@ -14,21 +15,49 @@ if TYPE_CHECKING:
 
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_checkpoint(parser)
+    parser.add_argument(
+        "--min-tau",
+        type=float,
+        default=0.0,
+        metavar="TAU",
+        help="least Kendall tau; searches measure archs themselves rather than trust a worse one",
+    )
+    parser.add_argument(
+        "--plots",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="draw predicted against measured, the learning curve and the effect of each gene",
+    )
     flags.add_seed(parser)
 
 
 def _fit_predictor(options: Namespace, track: pipeline.Track) -> "FitReport":
-    return pipeline.fit_predictor(checkpoint=options.checkpoint, seed=options.seed)
+    return pipeline.fit_predictor(
+        checkpoint=options.checkpoint,
+        seed=options.seed,
+        min_tau=options.min_tau,
+        plots=options.plots,
+    )
 
 
 def _show(report: "FitReport") -> None:
     """Print how far to trust an accuracy predictor."""
     table = screen.table("accuracy predictor, on subnets left out in turn")
     table.add_row("measured subnets", f"{report.num_pairs}", f"{report.num_folds} folds")
-    table.add_row("Kendall tau", f"{report.kendall_tau:.3f}", "1 at best")
+    trusted = "1 at best" if report.is_trusted else f"below {report.min_tau}: searches will measure"
+    table.add_row("Kendall tau", f"{report.kendall_tau:.3f}", trusted)
     table.add_row("RMSE", f"{report.rmse:.3f}", f"points; they spread by {report.top1_std:.3f}")
     table.add_row(
         "bias of the winners", f"{report.winner_bias:+.3f}", "points, predicted − measured"
+    )
+    table.add_row(
+        "90 % interval", f"{100 * report.coverage:.1f} %", "of the measured lie within it"
+    )
+    table.add_row(
+        "bias by accuracy",
+        " ".join(f"{bias:+.3f}" for bias in report.bias_by_bin),
+        "points, fifths from low to high",
     )
     screen.show(table)
 

@@ -7,6 +7,7 @@ from jsonargparse import ArgumentParser, Namespace
 from ofa import pipeline
 from ofa.cli import flags
 from ofa.cli.command import Command
+from ofa.errors import OfaError
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -14,11 +15,24 @@ def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--num", type=int, default=1000, help="subnets to measure in all")
     parser.add_argument(
         "--draw",
-        choices=["macs", "uniform"],
+        choices=["macs", "latency", "uniform", "tree", "active"],
         default="macs",
-        help="evenly over log MACs, or by gene",
+        help=(
+            "macs, latency: evenly over its logarithm; uniform: every gene; tree: over MACs, in "
+            "groups that share their first layers; active: where the predictor is unsure and "
+            "where fronts lie"
+        ),
+    )
+    parser.add_argument(
+        "--device", default=None, metavar="NAME", help="device of --draw latency, see ofa devices"
     )
     parser.add_argument("--workers", type=int, default=1, help="processes; changes no result")
+    parser.add_argument(
+        "--shard",
+        default=None,
+        metavar="I/N",
+        help="measure part I of N (from 0), beside others; torchrun and SLURM set it by themselves",
+    )
     flags.add_seed(parser)
 
 
@@ -27,10 +41,19 @@ def _sample(options: Namespace, track: pipeline.Track) -> Path:
         checkpoint=options.checkpoint,
         num=options.num,
         draw=options.draw,
+        device=options.device,
         seed=options.seed,
         workers=options.workers,
+        shard=_shard(options.shard) if options.shard else None,
         track=track,
     )
+
+
+def _shard(text: str) -> pipeline.Shard:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal()):
+        raise OfaError(f"shard: {text!r} is not I/N; the first of two processes takes 0/2")
+    return pipeline.Shard(index=int(index), count=int(count))
 
 
 SAMPLE = Command(
@@ -40,6 +63,7 @@ SAMPLE = Command(
     run=_sample,
     details=(
         "Each subnet is recalibrated and counted on the search split; accuracy.jsonl beside "
-        "the weights grows by one line a subnet."
+        "the weights grows by one line a subnet. Processes that share the folder, on one machine "
+        "or several, each write accuracy/I-of-N.jsonl; all files are read as one."
     ),
 )

@@ -14,6 +14,12 @@ def _add_flags(parser: ArgumentParser) -> None:
     flags.add_device(parser)
     flags.add_budget(parser)
     flags.add_checkpoint(parser)
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=1,
+        help="turns of search and measurement at most; they end when the front rests",
+    )
     flags.add_out(parser, "runs/search")
     flags.add_seed(parser)
 
@@ -26,6 +32,7 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
             out=options.out,
             budget_ms=options.budget_ms,
             seed=options.seed,
+            rounds=options.rounds,
             track=track,
         )
         for device in options.device
@@ -35,8 +42,14 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
 def _show(paths: list[Path]) -> None:
     for path in paths:
         print(path)
-        if read_front(path).chosen.search_top1 is None:
+        outcome = read_front(path)
+        if outcome.chosen.search_top1 is None:
             print("chosen by prediction: the checkpoint has no images to measure subnets on")
+        for number, turn in enumerate(outcome.rounds, start=1):
+            print(
+                f"  round {number}: {turn.num_measured} measured, best {turn.best_top1:.2f} %, "
+                f"predicted - measured {turn.gap:+.3f} points, of the winner {turn.winner_gap:+.3f}"
+            )
 
 
 SEARCH = Command(

@@ -5,6 +5,9 @@ recalibrated statistics up to there. An evaluator keeps the activations along th
 within a memory bound, and starts the next arch where their paths part; the numbers are those of
 starting anew.
 
+Once a segment's statistics are final its batch norm is folded into its convolutions, so that the
+many images to count on pay for arithmetic alone; ``benchmarks/evaluate.py`` shows what that buys.
+
 Images are used in their recorded order, in chunks of fixed sizes, on one thread, since sums over a
 batch depend on how threads divide it. So loader batch size, loading order, process and thread count
 change nothing; who has more cores measures several archs at once.
@@ -19,11 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
+from ofa.evaluate.folded import fold_batchnorm_
 from ofa.space import AnyArch, AnySpace, network
 from ofa.subnet import CHUNK_SIZE, Subnet, extract, recalibrate_batchnorm_, recalibrating
 
-EVALUATION_CHUNK_SIZE = 64
-
+EVALUATION_CHUNK_SIZE = 128
 
 Route = tuple[tuple[float, ...], ...]
 """What each segment of a net adds to its predecessors: equal routes have equal activations."""
@@ -55,13 +58,13 @@ class Evaluator:
     calibration: ImageSet
     images: ImageSet
     memory_bytes: int = 0
-    _levels: list[_Level] = field(default_factory=list)
+    _levels: list[_Level] = field(default_factory=list, init=False)
 
     def subnet(self, arch: AnyArch) -> Subnet:
         """The recalibrated static network of ``arch``."""
         net = self._extract(arch)
         with _one_thread():
-            recalibrate_batchnorm_(net, self._inputs(self.calibration, arch.resolution))
+            recalibrate_batchnorm_(net, self.normalized(self.calibration, arch.resolution))
         return net
 
     def top1(self, arch: AnyArch) -> float:
@@ -77,6 +80,8 @@ class Evaluator:
             with recalibrating(segments):
                 for chunk in level.calibration:
                     _run(segments, chunk, calibration)
+            for segment in segments:
+                fold_batchnorm_(segment)
             with torch.inference_mode():
                 predicted = [_run(segments, chunk, images).argmax(1) for chunk in level.images]
         for i in kept:
@@ -86,23 +91,30 @@ class Evaluator:
         return 100 * hits / len(self.images)
 
     @torch.inference_mode()
-    def predict(self, net: nn.Module, resolution: int) -> Tensor:
+    def predict(
+        self, net: nn.Module, resolution: int, *, chunk_size: int = EVALUATION_CHUNK_SIZE
+    ) -> Tensor:
         """Label predicted for every image by a recalibrated network, int64[n]."""
-        chunks = self._inputs(self.images, resolution).split(EVALUATION_CHUNK_SIZE)
+        chunks = self.normalized(self.images, resolution).split(chunk_size)
         with _one_thread():
             return torch.cat([net(chunk).argmax(1) for chunk in chunks]).cpu()
+
+    def forget(self) -> None:
+        """Let go of all activations that were kept."""
+        self._levels.clear()
 
     def _extract(self, arch: AnyArch) -> Subnet:
         net = extract(self.supernet, self.space, arch)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _inputs(self, images: ImageSet, resolution: int) -> Tensor:
+    def normalized(self, images: ImageSet, resolution: int) -> Tensor:
+        """Images as a network takes them; made once a resolution."""
         device = next(self.supernet.parameters()).device
         return _inputs(images, resolution, self.normalization, device)
 
     def _start(self, resolution: int) -> _Level:
-        calibration = self._inputs(self.calibration, resolution).split(CHUNK_SIZE)
-        images = self._inputs(self.images, resolution).split(EVALUATION_CHUNK_SIZE)
+        calibration = self.normalized(self.calibration, resolution).split(CHUNK_SIZE)
+        images = self.normalized(self.images, resolution).split(EVALUATION_CHUNK_SIZE)
         return _Level(route=(), calibration=list(calibration), images=list(images))
 
     def _leave_until(self, route: Route) -> None:

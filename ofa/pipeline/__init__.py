@@ -16,7 +16,7 @@ notebooks call these functions. Every one reads files and writes files, so a jou
 taken up anywhere. Heavy libraries are imported inside the functions.
 """
 
-from ofa.pipeline.accuracy_data import sample
+from ofa.pipeline.accuracy_data import Shard, sample
 from ofa.pipeline.adapted import adapt_device
 from ofa.pipeline.bench import bench
 from ofa.pipeline.bundle import Wish, deploy
@@ -41,6 +41,7 @@ from ofa.pipeline.verify import verify
 __all__ = [
     "FineTuned",
     "PhaseEstimate",
+    "Shard",
     "Track",
     "Wish",
     "adapt_device",

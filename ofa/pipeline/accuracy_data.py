@@ -1,47 +1,160 @@
-"""Supernet to accuracy data."""
+"""Supernet to accuracy data.
 
+What is measured when is settled before anything is: the archs follow from flags and seed, their
+order from what neighbors can share, and each process takes its part of that order by rank. So one
+start goes on where another was cut off, and processes that share a folder need not talk.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+
+import numpy as np
 
 from ofa import checkpoint as files
+from ofa.errors import OfaError
 from ofa.opened import find_checkpoint, measure_search_top1, open_supernet
+from ofa.pipeline.device import profile
 from ofa.pipeline.progress import Track, untracked
-from ofa.space import encoding_of
+from ofa.space import AnyArch, cost_table, encoding_of, genotypes_of, macs
+
+_ROUND = 500  # archs put in order at once: a round cut short still spreads over all sizes
+_ACTIVE_ROUND = 50
+_ACTIVE_START = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """The part of the archs that one of several processes measures.
+
+    Attributes:
+        index: Number of the process, from 0.
+        count: Number of processes.
+    """
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise OfaError(
+                f"shard {self.index}/{self.count}: use 0/{self.count} to "
+                f"{self.count - 1}/{self.count}, one a process"
+            )
+
+    def part(self, archs: Sequence[AnyArch]) -> Sequence[AnyArch]:
+        """Neighbors, so that they go on sharing their first layers."""
+        bounds = (len(archs) * i // self.count for i in (self.index, self.index + 1))
+        return archs[slice(*bounds)]
 
 
 def sample(
     *,
     checkpoint: str,
     num: int = 1000,
-    draw: Literal["uniform", "macs"] = "macs",
+    draw: str = "macs",
+    device: str | None = None,
     seed: int = 0,
     workers: int = 1,
+    shard: Shard | None = None,
     track: Track = untracked,
 ) -> Path:
     """Measure subnets on the search split, each recalibrated; goes on where it was cut off.
 
-    Archs are drawn, then measured in rounds of 500, each in an order in which neighbors share their
-    first layers, so that these are computed once.
-
     Args:
         num: Subnets to have measured in the end.
-        draw: See ``ofa.evaluate.draw_archs``.
+        draw: See ``ofa.evaluate.draw_archs``; ``active`` spreads 100 over MACs, then asks in rounds
+            of 50 where the predictor is unsure and where fronts lie.
+        device: Device over whose latency to spread.
         workers: Processes that measure, each on one thread; their number changes no result.
+        shard: Part of the archs to measure, into a file of its own; ``None`` takes the part of this
+            rank under ``torchrun`` or SLURM, else all.
 
     Returns:
-        ``accuracy.jsonl`` in the checkpoint's folder.
-    """
-    from ofa.evaluate import draw_archs, in_sharing_order
+        ``accuracy.jsonl``, or ``accuracy/<shard>.jsonl``, in the checkpoint's folder.
 
+    Raises:
+        OfaError: If flags contradict one another, or the space holds fewer archs.
+    """
     folder = find_checkpoint(checkpoint)
     path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
+    shard = shard or _launched_shard()
+    if draw == "active" and shard:
+        raise OfaError("draw: active asks in rounds, so it cannot be divided; leave out --shard")
+    out = files.shard_file(path, f"{shard.index}-of-{shard.count}") if shard else path
     done = {record.arch for record in files.read_accuracy(path, supernet=supernet)}
-    _, notes = open_supernet(folder)
-    archs = draw_archs(encoding_of(notes.space), num, draw=draw, seed=seed)
-    rounds = [in_sharing_order(archs[start : start + 500]) for start in range(0, num, 500)]
-    pending = [arch for members in rounds for arch in members if arch not in done]
-    measured = measure_search_top1(folder, pending, workers=workers)
-    for arch, top1 in zip(track(pending, "measuring subnets"), measured, strict=True):
-        record = files.MeasuredArch(arch=arch, top1=top1)
-        files.append_accuracy(path, record, supernet=supernet)
-    return path
+    rounds = (
+        _active_rounds(folder, num, seed)
+        if draw == "active"
+        else _drawn_rounds(folder, num, draw, device, seed, checkpoint, shard, done)
+    )
+    for pending in rounds:
+        measured = measure_search_top1(folder, pending, workers=workers)
+        for _, (arch, top1) in zip(track(pending, "measuring subnets"), measured, strict=True):
+            record = files.MeasuredArch(arch=arch, top1=top1)
+            files.append_accuracy(out, record, supernet=supernet)
+    return out
+
+
+def _drawn_rounds(
+    folder: Path,
+    num: int,
+    draw: str,
+    device: str | None,
+    seed: int,
+    checkpoint: str,
+    shard: Shard | None,
+    done: set[AnyArch],
+) -> Iterator[list[AnyArch]]:
+    from ofa.evaluate import draw_archs, in_sharing_order
+
+    encoding = encoding_of(open_supernet(folder)[1].space)
+    latency_ms = profile(device=device, checkpoint=checkpoint).table(encoding) if device else None
+    archs = draw_archs(encoding, num, draw=draw, seed=seed, latency_ms=latency_ms)  # type: ignore[arg-type]
+    ordered: list[AnyArch] = []
+    for start in range(0, num, _ROUND):
+        members = in_sharing_order(archs[start : start + _ROUND])
+        ordered.extend(shard.part(members) if shard else members)
+    yield [arch for arch in ordered if arch not in done]
+
+
+def _active_rounds(folder: Path, num: int, seed: int) -> Iterator[list[AnyArch]]:
+    """Archs to measure next, given all that was measured so far, until there are ``num``."""
+    from ofa.evaluate import draw_archs, in_sharing_order, most_informative
+    from ofa.predictor import fit_predictor
+
+    encoding = encoding_of(open_supernet(folder)[1].space)
+    cost = cost_table(encoding, macs)
+    start = draw_archs(encoding, min(num, _ACTIVE_START), draw="macs", seed=seed)
+    while True:
+        measured = files.read_accuracy(folder / files.ACCURACY, supernet=folder / files.SUPERNET)
+        done = {record.arch: record.top1 for record in measured}
+        if len(done) >= num:
+            return
+        wanted = [arch for arch in start if arch not in done][: num - len(done)]
+        if not wanted:
+            genotypes = genotypes_of(encoding, list(done))
+            fitted = fit_predictor(encoding, genotypes, np.array(list(done.values())), seed=seed)
+            chosen = most_informative(
+                encoding,
+                min(_ACTIVE_ROUND, num - len(done)),
+                accuracy=fitted.predictor,
+                std=fitted.predictor.spread,
+                cost=cost,
+                known=genotypes,
+                rng=np.random.default_rng((seed, len(done))),
+            )
+            wanted = encoding.decode(chosen)
+        yield in_sharing_order(wanted)
+
+
+def _launched_shard() -> Shard | None:
+    """This process's part under a launcher of several, as Lightning knows them."""
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    for environment in (TorchElasticEnvironment, SLURMEnvironment):
+        if environment.detect():
+            found = environment()
+            return Shard(index=found.global_rank(), count=found.world_size())
+    return None

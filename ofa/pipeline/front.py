@@ -1,14 +1,25 @@
 """Predictor and device to front."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ofa import checkpoint as files
-from ofa.opened import evaluator, find_checkpoint, has_images, open_supernet, predictor
+from ofa.errors import OfaError
+from ofa.opened import find_checkpoint, has_images, open_supernet
 from ofa.pipeline.progress import Track, untracked
+from ofa.pipeline.rounds import (
+    MAX_MEASURED,
+    Accuracy,
+    measured_on_search,
+    refitted,
+    settle,
+    settle_unmeasured,
+    trusted_accuracy,
+)
 from ofa.pipeline.table import device_table
 from ofa.run_files import Candidate, FrontPoint, SearchOutcome, write_front
 from ofa.space import AnyEncoding, encoding_of
@@ -25,6 +36,7 @@ def search(
     budget_ms: float | None = None,
     seed: int = 0,
     num_candidates: int = 8,
+    rounds: int = 1,
     track: Track = untracked,
 ) -> Path:
     """Search the front of a device, then measure the most promising subnets within the budget.
@@ -36,6 +48,8 @@ def search(
         budget_ms: Latency to stay within; ``None`` takes that of the front's knee, beyond which a
             millisecond buys less accuracy than on average.
         num_candidates: Archs whose accuracy is measured on the search split before one is chosen.
+        rounds: Turns of search and measurement at most; see ``ofa.pipeline.rounds``. With more than
+            one, ``out/accuracy.jsonl`` keeps what was measured.
 
     Returns:
         ``out/fronts/<device>.json``.
@@ -45,34 +59,57 @@ def search(
     """
     from ofa.search import check_budget, random_front, reachable_range, search_front
 
+    if rounds < 1:
+        raise OfaError(f"rounds: {rounds} is too few; use 1 or more")
     folder = find_checkpoint(checkpoint)
     _, notes = open_supernet(folder)
     encoding = encoding_of(notes.space)
     target = device_table(device, space=notes.space, checkpoint=checkpoint)
     table = target.latency_ms
     reach = reachable_range(table) if budget_ms is None else check_budget(table, budget_ms)
-    accuracy = predictor(folder, encoding)
-    front = search_front(
-        encoding, accuracy=accuracy, latency_ms=table, rng=np.random.default_rng(seed)
-    )
+    trusted = trusted_accuracy(folder, encoding)
+    effort = {} if trusted else {"max_evaluations": MAX_MEASURED, "population": 16}
+
+    def search_with(accuracy: Accuracy) -> "Front":
+        rng = np.random.default_rng(seed)
+        return search_front(encoding, accuracy=accuracy, latency_ms=table, rng=rng, **effort)
+
+    if trusted and not has_images(folder):
+        if rounds > 1:
+            raise OfaError(f"rounds: {folder} has no images to measure subnets on; leave it out")
+        pairs = {}
+        settled = settle_unmeasured(
+            search_with, accuracy=trusted, budget_ms=budget_ms, num_candidates=num_candidates
+        )
+    else:
+        kept = out / files.ACCURACY if rounds > 1 else None
+        measured = measured_on_search(folder, encoding, out=kept, track=track)
+        pairs = measured.pairs
+        settled = settle(
+            search_with,
+            measured,
+            accuracy=trusted or measured,
+            refit=partial(refitted, folder, encoding, seed=seed),
+            budget_ms=budget_ms,
+            num_candidates=num_candidates,
+            max_rounds=rounds,
+        )
+    front, asked_ms = settled.front, settled.budget_ms
     rivals = random_front(
         encoding,
-        accuracy=accuracy,
+        accuracy=settled.accuracy,
         latency_ms=table,
         rng=np.random.default_rng(seed),
         max_evaluations=front.num_evaluations,
     )
-    asked_ms = float(front.latency_ms[front.knee()]) if budget_ms is None else budget_ms
-    judge = evaluator(folder, "search") if has_images(folder) else None
-    rows = front.candidates(asked_ms, num=num_candidates)
     candidates = [
         Candidate(
             arch=point.arch,
             predicted_top1=point.predicted_top1,
             estimated_ms=point.estimated_ms,
-            search_top1=judge.top1(point.arch) if judge else None,
+            search_top1=pairs.get(point.arch),
         )
-        for point in track(_points(encoding, front, rows), "measuring candidates")
+        for point in _points(encoding, front, settled.rows)
     ]
     candidates.sort(key=lambda one: (-one.top1, one.estimated_ms))
     outcome = SearchOutcome(
@@ -87,6 +124,8 @@ def search(
         random_front=tuple(_points(encoding, rivals, np.arange(len(rivals)))),
         candidates=tuple(candidates),
         seed=seed,
+        rounds=settled.rounds,
+        scored_by="predictor" if trusted else "measurement",
     )
     path = out / "fronts" / f"{target.device}.json"
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}

@@ -1,17 +1,23 @@
 """Predicts the accuracy of subnets that nobody has measured, and says how far to trust it."""
 
-from ofa.predictor.accuracy import AccuracyPredictor
+from ofa.predictor.accuracy import AccuracyPredictor, Interval
 from ofa.predictor.features import OneHot
 from ofa.predictor.fit import MIN_PAIRS, FitReport, FittedPredictor, fit_predictor
-from ofa.predictor.metrics import kendall_tau, rmse, winner_bias
+from ofa.predictor.metrics import bias_by_bin, kendall_tau, rmse, winner_bias
+from ofa.predictor.quantized import MIN_QUANTIZED, QuantizedPredictor, fit_quantized
 
 __all__ = [
     "MIN_PAIRS",
+    "MIN_QUANTIZED",
     "AccuracyPredictor",
     "FitReport",
     "FittedPredictor",
+    "Interval",
     "OneHot",
+    "QuantizedPredictor",
+    "bias_by_bin",
     "fit_predictor",
+    "fit_quantized",
     "kendall_tau",
     "rmse",
     "winner_bias",

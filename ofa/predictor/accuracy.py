@@ -17,9 +17,22 @@ from ofa.errors import BadArtifact
 from ofa.predictor.features import OneHot
 from ofa.space import AnyEncoding, Genotypes
 
-_TENSORS = ("bias", "linear", "pairs", "bend", "decay")
+_TENSORS = ("bias", "linear", "pairs", "bend", "decay", "noise", "reach")
 _MIN_MEMBERS = 3  # the whole and two folds, without which there is no spread
 _CHUNK = 4096  # rows whose features stay in a core's cache
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Interval:
+    """Bounds of one quantity for many archs, percent.
+
+    Attributes:
+        low: float32[n].
+        high: float32[n].
+    """
+
+    low: np.ndarray
+    high: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +49,9 @@ class AccuracyPredictor:
         pairs: float32[members, features, features], percentage points.
         bend: float32[members], percentage points.
         decay: float32[members, features].
+        noise: float32[1], deviation of one measurement from what choices explain, percentage
+            points.
+        reach: float32[1], standard deviations that hold 90 % of the measurements left out.
     """
 
     encoding: AnyEncoding
@@ -44,6 +60,8 @@ class AccuracyPredictor:
     pairs: np.ndarray
     bend: np.ndarray
     decay: np.ndarray
+    noise: np.ndarray
+    reach: np.ndarray
 
     def __post_init__(self) -> None:
         members, size = self.bias.size, self._features.num_features
@@ -52,7 +70,15 @@ class AccuracyPredictor:
                 f"predictor: it holds {members} members, but {_MIN_MEMBERS} or more are needed; "
                 f"fit it again"
             )
-        shapes = ((members,), (members, size), (members, size, size), (members,), (members, size))
+        shapes = (
+            (members,),
+            (members, size),
+            (members, size, size),
+            (members,),
+            (members, size),
+            (1,),
+            (1,),
+        )
         for name, shape in zip(_TENSORS, shapes, strict=True):
             if getattr(self, name).shape != shape:
                 raise BadArtifact(
@@ -74,6 +100,15 @@ class AccuracyPredictor:
         """
         predictions = self._predict(genotypes, slice(1, None))
         return predictions.std(axis=1) * np.float32(np.sqrt(predictions.shape[1] - 1))
+
+    def std(self, genotypes: Genotypes) -> Float32[np.ndarray, "n"]:
+        """Standard deviation of a measurement around each prediction, percentage points."""
+        return np.hypot(self.spread(genotypes), self.noise)
+
+    def interval(self, genotypes: Genotypes) -> Interval:
+        """Where a measurement of each arch lies, nine times out of ten."""
+        predicted, margin = self(genotypes), self.reach * self.std(genotypes)
+        return Interval(low=predicted - margin, high=predicted + margin)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         """Tensors and notes from which ``from_state`` makes the predictor again."""

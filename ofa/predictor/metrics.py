@@ -29,3 +29,11 @@ def winner_bias(
     """
     best = np.argsort(-predicted, kind="stable")[:num]
     return float(np.mean(predicted[best] - measured[best]))
+
+
+def bias_by_bin(
+    predicted: Float[np.ndarray, "n"], measured: Float[np.ndarray, "n"], *, num_bins: int
+) -> tuple[float, ...]:
+    """Mean of predicted minus measured in equally filled bins of ``predicted``, low to high."""
+    bins = np.array_split(np.argsort(predicted, kind="stable"), num_bins)
+    return tuple(float(np.mean(predicted[rows] - measured[rows])) for rows in bins)

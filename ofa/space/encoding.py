@@ -94,6 +94,35 @@ class Encoding:
         depths = self._depth_values[np.arange(self.num_stages), genotypes[:, self.depth_genes]]
         return self.slot_positions < depths[:, self.slot_stages]
 
+    @property
+    def genes_in_order(self) -> tuple[list[int], ...]:
+        """Columns that decide what comes before the block slots, then what each slot adds.
+
+        A stage's first slot brings the stage's depth.
+        """
+        slots = [
+            [self.kernel_genes.start + slot, self.expand_genes.start + slot]
+            + [self.depth_genes.start + int(stage)] * (position == 0)
+            for slot, (stage, position) in enumerate(
+                zip(self.slot_stages, self.slot_positions, strict=True)
+            )
+        ]
+        return ([0], *slots)
+
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """What each column chooses, for people."""
+        slots = [
+            f"{stage + 1}.{position + 1}"
+            for stage, position in zip(self.slot_stages, self.slot_positions, strict=True)
+        ]
+        return (
+            "resolution",
+            *(f"depth of stage {stage + 1}" for stage in range(self.num_stages)),
+            *(f"kernel size {slot}" for slot in slots),
+            *(f"expand ratio {slot}" for slot in slots),
+        )
+
     def live_genes(self, genotypes: Genotypes) -> Bool[np.ndarray, "n genes"]:
         """Which genes each arch reads; those of absent blocks mean nothing."""
         active = self.active_slots(genotypes)

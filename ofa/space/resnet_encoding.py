@@ -85,6 +85,39 @@ class ResNetEncoding:
         depths = values[np.arange(len(values)), genotypes[:, self.depth_genes]]
         return self.slot_positions < depths[:, self.slot_stages]
 
+    @property
+    def genes_in_order(self) -> tuple[list[int], ...]:
+        """Columns that decide what comes before the block slots, then what each slot adds.
+
+        A stage's first slot brings the stage's width and depth.
+        """
+        first = self.width_genes.start + 2
+        slots = [
+            [self.expand_genes.start + slot]
+            + [first + int(stage), self.depth_genes.start + int(stage)] * (position == 0)
+            for slot, (stage, position) in enumerate(
+                zip(self.slot_stages, self.slot_positions, strict=True)
+            )
+        ]
+        return (list(range(first)), *slots)
+
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """What each column chooses, for people."""
+        slots = [
+            f"{stage + 1}.{position + 1}"
+            for stage, position in zip(self.slot_stages, self.slot_positions, strict=True)
+        ]
+        return (
+            "resolution",
+            "stem residual",
+            "width inside the stem",
+            "width of the stem",
+            *(f"width of stage {stage + 1}" for stage in range(len(self.space.stages))),
+            *(f"depth of stage {stage + 1}" for stage in range(len(self.space.stages))),
+            *(f"expand ratio {slot}" for slot in slots),
+        )
+
     def live_genes(self, genotypes: Genotypes) -> Bool[np.ndarray, "n genes"]:
         """Which genes each arch reads; those of absent blocks mean nothing."""
         whole = np.ones((len(genotypes), self.expand_genes.start), bool)

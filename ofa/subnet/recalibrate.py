@@ -64,7 +64,11 @@ def recalibrating(
 
     def accumulate(module: nn.Module, args: tuple[Tensor], output: Tensor) -> None:
         x = args[0]
-        variance, mean = (v.double() for v in torch.var_mean(x, (0, 2, 3), correction=0))
+        assert isinstance(module, nn.BatchNorm2d)
+        assert module.running_mean is not None and module.running_var is not None
+        mean, variance = module.running_mean.double(), module.running_var.double()
+        values = x.numel() // x.shape[1]
+        variance *= (values - 1) / values  # running statistics hold the unbiased variance
         second = variance + mean**2 if average == "pooled" else variance
         weighted = torch.stack([mean, second, torch.ones_like(mean)]) * x.shape[0]
         sums[module] = sums[module] + weighted if module in sums else weighted
@@ -75,7 +79,7 @@ def recalibrating(
         for net in nets:
             net.train()
         for norm in norms:
-            norm.momentum = 0.0
+            norm.momentum = 1.0  # leaves each pass's own statistics, which the norm needs anyway
         with torch.no_grad():
             yield
     finally:

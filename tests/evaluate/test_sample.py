@@ -3,10 +3,10 @@ import pytest
 
 from ofa.errors import OfaError
 from ofa.evaluate import draw_archs
-from ofa.space import Encoding, SearchSpace, macs, network
+from ofa.space import Encoding, SearchSpace, cost_table, macs, network
 
 
-@pytest.mark.parametrize("draw", ["uniform", "macs"])
+@pytest.mark.parametrize("draw", ["uniform", "macs", "tree"])
 def test_draws_are_distinct_repeatable_and_extend_one_another(draw):
     encoding = Encoding(SearchSpace())
 
@@ -37,3 +37,37 @@ def test_a_small_space_is_drawn_to_the_last(tiny_space):
     assert len(set(archs)) == tiny_space.num_subnets
     with pytest.raises(OfaError, match="the space holds"):
         draw_archs(encoding, tiny_space.num_subnets + 1, draw="uniform", seed=0)
+
+
+def test_a_tree_has_the_first_layers_of_plain_drawing_many_times_each():
+    encoding = Encoding(SearchSpace())
+
+    def num_distinct_beginnings(draw):
+        archs = draw_archs(encoding, 400, draw=draw, seed=0)
+        return len({(arch.resolution, arch.stages[0]) for arch in archs})
+
+    assert num_distinct_beginnings("tree") < 0.7 * num_distinct_beginnings("macs")
+
+
+def test_a_tree_still_holds_every_choice_of_every_gene():
+    encoding = Encoding(SearchSpace())
+
+    rows = encoding.encode(draw_archs(encoding, 400, draw="tree", seed=0))
+
+    assert [len(np.unique(column)) for column in rows.T] == encoding.num_choices.tolist()
+
+
+def test_drawing_by_latency_spreads_over_the_latency_given():
+    encoding = Encoding(SearchSpace())
+    table = cost_table(encoding, macs)
+
+    def latency_ms(rows):  # of a device that is slow at large kernels
+        return table(rows) * (1.0 + rows[:, encoding.kernel_genes].mean(axis=1))
+
+    archs = draw_archs(encoding, 600, draw="latency", seed=0, latency_ms=latency_ms)
+
+    place = np.log(latency_ms(encoding.encode(archs)))
+    counts = np.histogram((place - place.min()) / np.ptp(place), bins=6, range=(0, 1))[0]
+    assert counts.min() >= 50
+    with pytest.raises(OfaError, match="add --device"):
+        draw_archs(encoding, 4, draw="latency", seed=0)

@@ -51,7 +51,9 @@ def test_the_spread_is_the_jackknife_error_over_the_folds(predictor):
         AccuracyPredictor.from_state(
             predictor.encoding,
             {
-                name: np.repeat(tensor[fold : fold + 1], 3, axis=0)
+                name: tensor
+                if name in ("noise", "reach")
+                else np.repeat(tensor[fold : fold + 1], 3, axis=0)
                 for name, tensor in tensors.items()
             },
             notes,
@@ -62,6 +64,17 @@ def test_the_spread_is_the_jackknife_error_over_the_folds(predictor):
     expected = np.sqrt((len(folds) - 1) * np.var(folds, axis=0))
 
     np.testing.assert_allclose(predictor.spread(genotypes), expected, rtol=1e-3)
+
+
+def test_the_interval_reaches_as_far_as_spread_and_noise_together(predictor):
+    genotypes = predictor.encoding.sample(5, np.random.default_rng(0))
+
+    interval = predictor.interval(genotypes)
+
+    std = np.sqrt(predictor.spread(genotypes) ** 2 + predictor.noise**2)
+    np.testing.assert_allclose(predictor.std(genotypes), std, rtol=1e-5)
+    np.testing.assert_allclose(interval.high - interval.low, 2 * predictor.reach * std, rtol=1e-3)
+    np.testing.assert_allclose((interval.high + interval.low) / 2, predictor(genotypes), rtol=1e-6)
 
 
 def test_state_makes_the_same_predictor_again(predictor):

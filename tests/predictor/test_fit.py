@@ -116,6 +116,45 @@ def test_one_seed_gives_one_predictor():
     assert first.report == again.report
 
 
+def test_nine_of_ten_measurements_lie_within_the_interval():
+    top1 = truth()
+    genotypes, measured = pairs(1500, top1)
+    fitted = fit_predictor(ENCODING, genotypes[:500], measured[:500])
+
+    interval = fitted.predictor.interval(genotypes[500:])
+
+    within = (interval.low <= measured[500:]) & (measured[500:] <= interval.high)
+    assert 0.85 <= within.mean() <= 0.95
+    assert 0.85 <= fitted.report.coverage <= 0.95
+
+
+def test_the_bias_is_told_for_each_fifth_of_the_accuracies():
+    report = fit_predictor(ENCODING, *pairs(300, truth())).report
+
+    assert len(report.bias_by_bin) == 5
+    assert max(np.abs(report.bias_by_bin)) < 0.1
+
+
+def test_a_predictor_below_the_gate_is_not_trusted():
+    genotypes, measured = pairs(100, truth())
+
+    strict, lax = (
+        fit_predictor(ENCODING, genotypes, measured, min_tau=tau).report for tau in (0.99, 0.5)
+    )
+
+    assert not strict.is_trusted and lax.is_trusted
+
+
+def test_many_pairs_are_fitted_as_few_are():
+    # Above as many pairs as columns the fit solves the other of the two equal systems.
+    top1 = truth()
+    genotypes, measured = pairs(1600, top1)
+
+    report = fit_predictor(ENCODING, genotypes, measured, num_folds=3).report
+
+    assert report.rmse <= 1.1 * NOISE
+
+
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [

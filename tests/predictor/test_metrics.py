@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ofa.predictor import kendall_tau, rmse, winner_bias
+from ofa.predictor import bias_by_bin, kendall_tau, rmse, winner_bias
 
 MEASURED = np.array([90.0, 91.0, 92.0, 93.0])
 
@@ -24,3 +24,9 @@ def test_the_bias_of_winners_is_that_of_the_best_predicted_only():
     predicted = np.array([99.0, 91.0, 80.0, 94.0])
 
     assert winner_bias(predicted, MEASURED, num=2) == pytest.approx((9.0 + 1.0) / 2)
+
+
+def test_the_bias_of_each_bin_is_that_of_its_own_predictions():
+    predicted = np.array([93.0, 90.0, 94.0, 91.0])
+
+    assert bias_by_bin(predicted, predicted - [2, 1, 4, 1], num_bins=2) == (1.0, 3.0)

@@ -1,0 +1,184 @@
+"""Search and measurement in turns, until measuring the winners changes nothing any more.
+
+Whoever takes the best of many predictions takes their luck as well: the predicted best is biased
+upward, and worst where the predictor knows least. So the most promising archs are measured, the
+pairs are fed back, and the front is searched again. The choice is made by measurement.
+
+A search leaves its inputs as they are: what it measures goes to the run's own ``accuracy.jsonl``,
+where a second start finds it.
+
+Source: iterative predictor-based search, e.g. BRP-NAS, Dudziak et al., NeurIPS 2020,
+arXiv:2007.08668.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from ofa import checkpoint as files
+from ofa.opened import evaluator, predictor, predictor_rmse, read_fit
+from ofa.pipeline.progress import Track, untracked
+from ofa.run_files import Round
+from ofa.space import AnyArch, AnyEncoding, Genotypes, genotypes_of
+
+if TYPE_CHECKING:
+    from ofa.search import Front
+
+Accuracy = Callable[[Genotypes], Float[np.ndarray, "n"]]
+SearchFront = Callable[[Accuracy], "Front"]
+Pairs = dict[AnyArch, float]
+
+MAX_MEASURED = 300
+"""Archs that a search without a trusted predictor may measure."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Settled:
+    """A front, and the measured archs to choose from.
+
+    Attributes:
+        front: Of the last round's predictions.
+        budget_ms: Latency that was kept within.
+        accuracy: What the last round scored with.
+        rows: Rows of ``front`` to choose from, best predicted first.
+        rounds: What each round measured.
+    """
+
+    front: "Front"
+    budget_ms: float
+    accuracy: Accuracy
+    rows: np.ndarray
+    rounds: tuple[Round, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """Accuracy by measurement: each arch once, remembered, and kept in a file if one is named.
+
+    Attributes:
+        top1: Measures one arch, percent.
+        keep: Told of every new pair.
+    """
+
+    encoding: AnyEncoding
+    top1: Callable[[AnyArch], float]
+    keep: Callable[[AnyArch, float], None] = lambda arch, top1: None
+    track: Track = untracked
+    pairs: Pairs = field(default_factory=dict)
+
+    def __call__(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
+        """Top-1 of each arch, percent."""
+        archs = self.encoding.decode(genotypes)
+        new = [arch for arch in dict.fromkeys(archs) if arch not in self.pairs]
+        for arch in self.track(new, "measuring candidates") if new else ():
+            self.pairs[arch] = self.top1(arch)
+            self.keep(arch, self.pairs[arch])
+        return np.array([self.pairs[arch] for arch in archs], np.float64)
+
+
+def settle(
+    search: SearchFront,
+    measured: Measured,
+    *,
+    accuracy: Accuracy,
+    refit: Callable[[Pairs], Accuracy],
+    budget_ms: float | None,
+    num_candidates: int,
+    max_rounds: int,
+) -> Settled:
+    """Search, measure the best within the budget, refit; until they are all known.
+
+    Args:
+        search: The front under an accuracy.
+        accuracy: What the first round scores with.
+        refit: What the next round scores with, given all pairs measured so far.
+        budget_ms: ``None`` takes the knee of the first front, and keeps to it.
+    """
+    rounds: list[Round] = []
+    while True:
+        front = search(accuracy)
+        if budget_ms is None:
+            budget_ms = float(front.latency_ms[front.knee()])
+        rows = front.candidates(budget_ms, num=num_candidates)
+        num_known = len(measured.pairs)
+        top1 = measured(front.genotypes[rows])
+        num_new = len(measured.pairs) - num_known
+        rounds.append(
+            Round(
+                num_measured=num_new,
+                gap=float(np.mean(front.top1[rows] - top1)),
+                winner_gap=float(front.top1[rows[0]] - top1[0]),
+                best_top1=float(top1.max()),
+            )
+        )
+        if not num_new or len(rounds) >= max_rounds:
+            break
+        accuracy = refit(measured.pairs)
+    return Settled(
+        front=front, budget_ms=budget_ms, accuracy=accuracy, rows=rows, rounds=tuple(rounds)
+    )
+
+
+def settle_unmeasured(
+    search: SearchFront, *, accuracy: Accuracy, budget_ms: float | None, num_candidates: int
+) -> Settled:
+    """One search whose winners cannot be measured, since there are no images."""
+    front = search(accuracy)
+    if budget_ms is None:
+        budget_ms = float(front.latency_ms[front.knee()])
+    rows = front.candidates(budget_ms, num=num_candidates)
+    return Settled(front=front, budget_ms=budget_ms, accuracy=accuracy, rows=rows, rounds=())
+
+
+def measured_on_search(
+    folder: Path, encoding: AnyEncoding, *, out: Path | None, track: Track
+) -> Measured:
+    """Measures on the search split of a checkpoint; what ``out`` names is read first, and grows."""
+    supernet = folder / files.SUPERNET
+    kept = files.read_accuracy(out, supernet=supernet) if out else []
+
+    def keep(arch: AnyArch, top1: float) -> None:
+        if out:
+            files.append_accuracy(out, files.MeasuredArch(arch=arch, top1=top1), supernet=supernet)
+
+    return Measured(
+        encoding=encoding,
+        top1=evaluator(folder, "search").top1,
+        keep=keep,
+        track=track,
+        pairs={record.arch: record.top1 for record in kept},
+    )
+
+
+def trusted_accuracy(folder: Path, encoding: AnyEncoding) -> Accuracy | None:
+    """The predictor of a checkpoint; ``None``, with a warning, where it ranks too badly."""
+    if predictor_rmse(folder) is None:  # imported: nobody measured here how well it ranks
+        return predictor(folder, encoding)
+    fit = read_fit(folder)
+    if fit.is_trusted:
+        return predictor(folder, encoding)
+    _log.warning(
+        "predictor: Kendall tau %.3f is below the %.3f asked of it, so the search scores %d archs "
+        "at most by measurement; measure more subnets with ofa sample to search faster",
+        fit.kendall_tau,
+        fit.min_tau,
+        MAX_MEASURED,
+    )
+    return None
+
+
+def refitted(folder: Path, encoding: AnyEncoding, pairs: Pairs, *, seed: int) -> Accuracy:
+    """The predictor of a checkpoint's pairs and those measured since."""
+    from ofa.predictor import fit_predictor
+
+    records = files.read_accuracy(folder / files.ACCURACY, supernet=folder / files.SUPERNET)
+    known = {record.arch: record.top1 for record in records} | pairs
+    top1 = np.array(list(known.values()))
+    return fit_predictor(encoding, genotypes_of(encoding, list(known)), top1, seed=seed).predictor

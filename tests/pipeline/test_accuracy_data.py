@@ -1,0 +1,175 @@
+"""Sampling by several processes, and by processes that are killed, on an untrained supernet."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from ofa import checkpoint as files
+from ofa import pipeline
+from ofa.cli import main
+from ofa.data import ImageSet
+from ofa.errors import OfaError
+from ofa.evaluate import Judges, write_judges
+from ofa.recipe import Data
+
+
+@pytest.fixture
+def folder(tmp_path, supernet, tiny_space):
+    def images(num):
+        pixels = torch.randint(0, 256, (num, 3, 16, 16), dtype=torch.uint8)
+        labels = torch.randint(0, 4, (num,))
+        return ImageSet(images=pixels, labels=labels, classes=tuple("abcd"))
+
+    notes = files.SupernetNotes(
+        space=tiny_space,
+        data=Data(),
+        classes=tuple("abcd"),
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        ofa="0.1.0",
+    )
+    tensors = {name: tensor.numpy() for name, tensor in supernet.state_dict().items()}
+    files.write_supernet(tmp_path / files.SUPERNET, tensors, notes)
+    write_judges(tmp_path, Judges(calibration=images(64), search=images(400), test=images(8)))
+    return tmp_path
+
+
+def records(folder):
+    supernet = folder / files.SUPERNET
+    return files.read_accuracy(folder / files.ACCURACY, supernet=supernet)
+
+
+def archs_by_file(folder):
+    """Archs in every file, each as it stands there, headers left out."""
+    paths = files.accuracy_files(folder / files.ACCURACY)
+    return [
+        [json.dumps(json.loads(line)["arch"]) for line in path.read_text().splitlines()[1:]]
+        for path in paths
+    ]
+
+
+def test_two_shards_measure_what_one_process_does_and_nothing_twice(folder, tmp_path_factory):
+    checkpoint = str(folder)
+    pipeline.sample(checkpoint=checkpoint, num=40)
+    alone = {record.arch: record.top1 for record in records(folder)}
+    (folder / files.ACCURACY).unlink()
+
+    for index in range(2):
+        pipeline.sample(checkpoint=checkpoint, num=40, shard=pipeline.Shard(index=index, count=2))
+
+    first, second = archs_by_file(folder)
+    assert len(first) == len(second) == 20 and not set(first) & set(second)
+    assert {record.arch: record.top1 for record in records(folder)} == alone
+
+
+def test_torchrun_divides_the_archs_among_its_ranks(folder):
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "ofa", "sample", "--checkpoint", str(folder), "--num", "12", "--quiet"]
+
+    subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=100)
+
+    shards = sorted(path.name for path in (folder / "accuracy").iterdir())
+    assert shards == ["0-of-2.jsonl", "1-of-2.jsonl"]
+    assert [len(archs) for archs in archs_by_file(folder)] == [6, 6]
+    assert len(records(folder)) == 12
+
+
+def test_a_killed_process_loses_at_most_the_subnet_in_hand(folder):
+    path = folder / files.ACCURACY
+    command = [sys.executable, "-m", "ofa", "sample", "--checkpoint", str(folder), "--quiet"]
+    before = []
+    for _ in range(2):
+        process = subprocess.Popen([*command, "--num", "1000"])
+        while process.poll() is None and num_lines(path) < len(before) + 20:
+            pass
+        process.kill()
+        process.wait()
+        lines = path.read_bytes().split(b"\n")[:-1]
+        assert lines[: len(before)] == before
+        before = lines
+
+    (archs,) = archs_by_file(folder)
+    assert len(archs) >= 30
+    assert max(Counter(archs).values()) == 1
+
+
+def test_active_drawing_reaches_the_number_asked_without_repeats(folder):
+    pipeline.sample(checkpoint=str(folder), num=130, draw="active")
+
+    (archs,) = archs_by_file(folder)
+    assert len(archs) == len(set(archs)) == 130
+
+
+def test_subnets_of_other_precision_are_kept_apart(folder, tiny_space):
+    path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
+    for precision, top1 in (("fp32", 50.0), ("int8", 49.0)):
+        record = files.MeasuredArch(arch=tiny_space.largest(), top1=top1, precision=precision)
+        files.append_accuracy(path, record, supernet=supernet)
+
+    assert [record.top1 for record in records(folder)] == [50.0]
+    (quantized,) = files.read_accuracy(path, supernet=supernet, precision="int8")
+    assert quantized.top1 == 49.0
+
+
+def test_a_header_that_a_kill_cut_off_is_written_again(folder, tiny_space):
+    path = folder / files.ACCURACY
+    path.write_bytes(b'{"schema":{"na')
+    record = files.MeasuredArch(arch=tiny_space.largest(), top1=50.0)
+
+    files.append_accuracy(path, record, supernet=folder / files.SUPERNET)
+
+    assert records(folder) == [record]
+
+
+def test_a_predictor_below_its_gate_leaves_the_search_to_measurement(folder, caplog):
+    checkpoint = str(folder)
+    pipeline.sample(checkpoint=checkpoint, num=60)
+    pipeline.fit_predictor(checkpoint=checkpoint, min_tau=0.99)
+
+    path = pipeline.search(device="pixel", checkpoint=checkpoint, out=folder / "run")
+
+    outcome = json.loads(path.read_text())["search"]
+    assert "below the 0.990 asked of it" in caplog.text
+    assert outcome["scored_by"] == "measurement"
+    assert outcome["rounds"][0]["gap"] == 0
+    assert np.diff([point["predicted_top1"] for point in outcome["front"]]).min() > 0
+
+
+def test_pictures_of_the_predictor_are_drawn(folder):
+    checkpoint = str(folder)
+    pipeline.sample(checkpoint=checkpoint, num=60)
+
+    pipeline.fit_predictor(checkpoint=checkpoint, plots=folder / "plots")
+
+    pictures = sorted((folder / "plots").iterdir())
+    assert [path.name for path in pictures] == ["genes.png", "learning_curve.png", "predicted.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--shard", "2/2"], "shard 2/2: use 0/2 to 1/2"),
+        (["--shard", "first"], "shard: 'first' is not I/N"),
+        (["--shard", "0/2", "--draw", "active"], "draw: active asks in rounds"),
+        (["--draw", "latency"], "draw: latency needs a device"),
+    ],
+)
+def test_flags_that_contradict_one_another_are_refused(folder, flags, complaint, capsys):
+    assert main(["sample", "--checkpoint", str(folder), *flags]) == 1
+
+    assert complaint in capsys.readouterr().err
+
+
+def test_fewer_rounds_than_one_are_refused(folder):
+    with pytest.raises(OfaError, match="rounds: 0 is too few"):
+        pipeline.search(device="pixel", checkpoint=str(folder), out=folder, rounds=0)
+
+
+def num_lines(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0

@@ -1,0 +1,78 @@
+"""Search and measurement in turns.
+
+Truth and predictor are made up, so that what measuring should find is known.
+"""
+
+import numpy as np
+import pytest
+
+from ofa.pipeline.rounds import Measured, settle
+from ofa.search import search_front
+from ofa.space import Encoding, cost_table, macs
+
+
+@pytest.fixture
+def encoding(tiny_space):
+    return Encoding(tiny_space)
+
+
+def truth(genotypes):
+    return 80.0 + genotypes.sum(axis=1, dtype=np.float64)
+
+
+def flattering(genotypes):
+    """Flatters all archs of the smaller resolution by 30 points."""
+    return truth(genotypes) + 30.0 * (genotypes[:, 0] == 0)
+
+
+def settled(encoding, *, max_rounds, accuracy=flattering, refit=lambda pairs: truth, kept=None):
+    latency_ms = cost_table(encoding, macs)
+    measured = Measured(
+        encoding=encoding,
+        top1=lambda arch: float(truth(encoding.encode([arch]))[0]),
+        keep=lambda arch, top1: kept.append(arch) if kept is not None else None,
+    )
+    return settle(
+        lambda score: search_front(
+            encoding, accuracy=score, latency_ms=latency_ms, rng=np.random.default_rng(0)
+        ),
+        measured,
+        accuracy=accuracy,
+        refit=refit,
+        budget_ms=1e9,
+        num_candidates=4,
+        max_rounds=max_rounds,
+    )
+
+
+def test_the_gap_of_a_flattering_predictor_is_told_and_gone_after_a_round(encoding):
+    first, second, *_ = settled(encoding, max_rounds=5).rounds
+
+    assert first.gap == pytest.approx(30.0) and first.winner_gap == pytest.approx(30.0)
+    assert second.gap == pytest.approx(0.0)
+    assert second.best_top1 > first.best_top1
+
+
+def test_rounds_end_when_measuring_finds_nothing_new(encoding):
+    outcome = settled(encoding, max_rounds=9)
+
+    assert [turn.num_measured for turn in outcome.rounds][-1] == 0
+    assert len(outcome.rounds) == 3
+
+
+def test_no_more_rounds_than_asked(encoding):
+    assert len(settled(encoding, max_rounds=1).rounds) == 1
+
+
+def test_no_arch_is_measured_twice(encoding):
+    kept = []
+
+    rounds = settled(encoding, max_rounds=9, kept=kept).rounds
+
+    assert len(kept) == len(set(kept)) == sum(turn.num_measured for turn in rounds)
+
+
+def test_a_measurement_can_score_in_the_place_of_a_predictor(encoding):
+    outcome = settled(encoding, max_rounds=1, accuracy=truth)
+
+    assert outcome.rounds[0].gap == 0
