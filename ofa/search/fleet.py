@@ -20,6 +20,7 @@ from ofa.space import AnyEncoding, Genotypes
 
 _NUM_PROBES = 256  # random archs by whose latencies, with the uniform ones, devices are told apart
 _NUM_BINS = 64
+_ALIKE = 1e-6  # distance of devices whose latencies differ by a factor alone
 _KEPT_PER_BIN = 16  # of a representative's archs, by latency
 
 
@@ -185,7 +186,7 @@ def _farthest(probes_ms: Float[np.ndarray, "devices probes"], *, num: int) -> li
     shapes -= shapes.mean(axis=1, keepdims=True)
     chosen = [int(np.argmin(np.linalg.norm(shapes - shapes.mean(axis=0), axis=1)))]
     distance = np.linalg.norm(shapes - shapes[chosen[0]], axis=1)
-    while len(chosen) < num and distance.max() > 0:
+    while len(chosen) < num and distance.max() > _ALIKE:
         chosen.append(int(np.argmax(distance)))
         distance = np.minimum(distance, np.linalg.norm(shapes - shapes[chosen[-1]], axis=1))
     return chosen

@@ -53,7 +53,11 @@ def test_no_device_does_worse_than_by_a_search_of_its_own():
     regrets = []
     for table, front in zip(DEVICES, fleet.fronts, strict=True):
         own = search_front(
-            ENCODING, accuracy=accuracy, latency_ms=table, rng=np.random.default_rng(1)
+            ENCODING,
+            accuracy=accuracy,
+            latency_ms=table,
+            rng=np.random.default_rng(1),
+            max_evaluations=20_000,
         )
         for budget_ms in budgets_of(table):
             pick = front.best_under(budget_ms)
