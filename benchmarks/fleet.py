@@ -4,7 +4,7 @@
 
 Each device is one of the catalogue whose cost of every kind of work is scaled by 0.5 to 2, and has
 five budgets, from 10 % to 90 % of its range. Time counts the latency tables and the search. Regret
-is the top-1 that a search of the device alone finds beyond the fleet's pick, on a sample of devices.
+is the top-1 that a search of the device alone finds beyond the fleet's pick, over a sample.
 """
 
 import argparse
@@ -47,8 +47,8 @@ def main() -> None:
         encoding, accuracy=accuracy, latencies_ms=tables, budgets_ms=budgets_ms, rng=rng
     )
     print(
-        f"{options.num} devices x {len(_SHARES)} budgets: {elapsed():.1f} s, {tables_s:.1f} s of it "
-        f"latency tables; {fleet.num_evaluations:,} archs predicted"
+        f"{options.num} devices x {len(_SHARES)} budgets: {elapsed():.1f} s, {tables_s:.1f} s "
+        f"of it latency tables; {fleet.num_evaluations:,} archs predicted"
     )
     regrets = []
     for index in rng.permutation(options.num)[: options.sample]:
