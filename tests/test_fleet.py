@@ -9,7 +9,7 @@ from ofa.errors import OfaError
 from ofa.fleet_files import read_fleet
 from ofa.pipeline import match_devices
 
-FLEET = ["search", "--devices", "pixel1", "note10", "--budgets", "0.0001,25%,80%"]
+FLEET = ["search", "--devices", "pixel1", "note10", "--budgets", "0.0001,0%,80%"]
 
 
 def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
@@ -21,11 +21,11 @@ def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
     outcome = read_fleet(tmp_path / "fleet.json")
     assert [device.device for device in outcome.devices] == ["pixel1", "note10"]
     for device in outcome.devices:
-        too_low, quarter, most = device.picks
+        too_low, least, most = device.picks
         assert too_low.point is None
-        assert quarter.point and most.point
-        assert quarter.point.estimated_ms <= quarter.budget_ms
-        assert quarter.point.predicted_top1 <= most.point.predicted_top1
+        assert least.point and most.point
+        assert least.point.estimated_ms == pytest.approx(device.lowest_ms)
+        assert least.point.predicted_top1 <= most.point.predicted_top1
     assert [len(choice.archs) for choice in outcome.portfolio] == [1, 2, 3]
     assert outcome.portfolio[0].num_requests == 4
     assert (tmp_path / "fleet.png").read_bytes().startswith(b"\x89PNG")

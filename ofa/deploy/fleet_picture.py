@@ -23,6 +23,7 @@ def draw_fleet(outcome: FleetOutcome) -> bytes:
     """The picture as a PNG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     style: dict[Any, Any] = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False,
                              "legend.frameon": False, "text.parse_math": False}  # fmt: skip
@@ -30,6 +31,9 @@ def draw_fleet(outcome: FleetOutcome) -> bytes:
         figure = Figure(figsize=(9, 5), layout="constrained")
         axes = figure.add_subplot()
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("estimated latency, ms (log scale)")
         axes.set_ylabel("predicted top-1, %")
         axes.grid(color="#E3E3E3", linewidth=0.8)

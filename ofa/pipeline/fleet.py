@@ -132,6 +132,7 @@ def search_fleet(
         latencies_ms=[target.latency_ms for target in targets],
         budgets_ms=asked_ms,
         rng=np.random.default_rng(seed),
+        known=np.concatenate([reach.cheapest for reach in ranges]),
     )
     outcome = FleetOutcome(
         devices=tuple(

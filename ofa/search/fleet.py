@@ -46,6 +46,7 @@ def search_fleet(
     latencies_ms: Sequence[Score],
     budgets_ms: Sequence[Sequence[float]],
     rng: np.random.Generator,
+    known: Genotypes | None = None,
     num_representatives: int = 12,
     max_evaluations: int = 30_000,
     num_rounds: int = 2,
@@ -58,6 +59,8 @@ def search_fleet(
         budgets_ms: Latencies to stay within, for each device; those that no arch meets are passed
             over.
         rng: Source of all chance; equal seeds give equal fronts.
+        known: Archs that join the pool whatever their accuracy, such as the fastest of each device,
+            so that every budget that can be kept is kept.
         num_representatives: Devices that are searched at most.
         max_evaluations: Archs whose accuracy is asked at most, for each of those.
         num_rounds: Times that all single-gene neighbors of every pick are tried.
@@ -90,6 +93,8 @@ def search_fleet(
         if exhaustive:  # every arch was met, so that no other search has more to tell
             break
     pool = met.genotypes if exhaustive else met.best_on([latencies_ms[d] for d in chosen])
+    if known is not None:
+        pool = encoding.unique(np.concatenate([pool, known]))
     pool_top1 = met.top1_of(pool)
     fronts = [_front(pool, pool_top1, latency_ms(pool)) for latency_ms in latencies_ms]
     for _ in range(0 if exhaustive else num_rounds):

@@ -170,7 +170,8 @@ def _optimum(loss: np.ndarray, num: int) -> list[int]:
         np.concatenate([np.zeros(num_archs), loss.ravel()]),
         integrality=np.concatenate([np.ones(num_archs), np.zeros(loss.size)]),
         bounds=Bounds(0, 1),
-        constraints=LinearConstraint(matrix, low, high),
+        # scipy declares floats, and takes arrays.
+        constraints=LinearConstraint(matrix, low, high),  # pyright: ignore[reportArgumentType]
         options={"mip_rel_gap": 0},
     )
     assert solved.success, solved.message
