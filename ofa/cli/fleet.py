@@ -57,7 +57,7 @@ def run(options: Namespace, track: pipeline.Track) -> Path:
     if options.fleet:
         budgets = pipeline.read_fleet_file(options.fleet)
     elif options.budgets:
-        texts = options.budgets.split(",")
+        texts: list[str] = options.budgets.split(",")
         budgets = dict.fromkeys(pipeline.match_devices(options.devices), texts)
     else:
         raise OfaError("--devices needs --budgets, such as --budgets 25%,50% or --budgets 5,10,20")
