@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "artifacts": ("provenance", "space", "recipe"),
     "checkpoint": ("artifacts",),
     "run_files": ("artifacts",),
+    "fleet_files": ("run_files",),
     "nn": ("space",),
     "supernets": ("nn", "space"),
     "subnet": ("supernets", "space"),
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "opened": ("evaluate", "predictor", "reference", "run_files", "shipped"),
     "latency": ("space", "runtime", "subnet", "artifacts"),
     "search": ("space",),
-    "deploy": ("runtime", "latency", "subnet", "data", "run_files"),
+    "deploy": ("runtime", "latency", "subnet", "data", "fleet_files"),
     "pipeline": ("reference", "train", "opened", "latency", "search", "deploy"),
     "cli": (
         "pipeline",
@@ -55,8 +56,8 @@ MAY_IMPORT = {
 # ``ofa --help`` and ``ofa devices`` answer at once because importing these loads no torch.
 TORCH_FREE = (
     "ofa", "ofa.errors", "ofa.shipped", "ofa.space", "ofa.recipe", "ofa.artifacts",
-    "ofa.checkpoint", "ofa.run_files", "ofa.reference", "ofa.search", "ofa.latency", "ofa.opened",
-    "ofa.pipeline", "ofa.cli",
+    "ofa.checkpoint", "ofa.run_files", "ofa.fleet_files", "ofa.reference", "ofa.search",
+    "ofa.latency", "ofa.opened", "ofa.pipeline", "ofa.cli",
 )  # fmt: skip
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "lightning", "onnxruntime", "matplotlib")
 

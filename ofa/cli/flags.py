@@ -10,12 +10,12 @@ from ofa.shipped import shipped
 from ofa.space import ResNetSpace, SearchSpace
 
 
-def add_device(parser: ArgumentParser) -> None:
+def add_device(parser: ArgumentParser, *, required: bool = True) -> None:
     """``--device``, which may be given several times."""
     parser.add_argument(
         "--device",
         action="append",
-        required=True,
+        required=required,
         metavar="NAME",
         help="device id or alias, see ofa devices; give it again for several",
     )

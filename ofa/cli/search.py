@@ -5,13 +5,15 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa import pipeline
-from ofa.cli import flags
+from ofa.cli import flags, fleet
 from ofa.cli.command import Command
+from ofa.errors import OfaError
 from ofa.run_files import read_front
 
 
 def _add_flags(parser: ArgumentParser) -> None:
-    flags.add_device(parser)
+    flags.add_device(parser, required=False)
+    fleet.add_flags(parser)
     flags.add_budget(parser)
     flags.add_checkpoint(parser)
     parser.add_argument(
@@ -24,7 +26,13 @@ def _add_flags(parser: ArgumentParser) -> None:
     flags.add_seed(parser)
 
 
-def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
+def _search(options: Namespace, track: pipeline.Track) -> list[Path] | Path:
+    if fleet.is_asked(options):
+        return fleet.run(options, track)
+    if not options.device:
+        raise OfaError(
+            "name a device with --device, several with --devices, or a file with --fleet"
+        )
     return [
         pipeline.search(
             device=device,
@@ -39,7 +47,10 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Path]:
     ]
 
 
-def _show(paths: list[Path]) -> None:
+def _show(paths: list[Path] | Path) -> None:
+    if isinstance(paths, Path):
+        fleet.show(paths)
+        return
     for path in paths:
         print(path)
         outcome = read_front(path)
@@ -53,7 +64,7 @@ def _show(paths: list[Path]) -> None:
 
 
 SEARCH = Command(
-    help="find the accuracy-latency front of a device",
+    help="find the accuracy-latency front of a device, or of a whole fleet",
     example="ofa search --device pixel --budget-ms 2 --out runs/pixel",
     add_flags=_add_flags,
     run=_search,

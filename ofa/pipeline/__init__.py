@@ -7,6 +7,7 @@
     data       fit_predictor  predictor       ofa.pipeline.predictor
     device     profile        latency model   ofa.pipeline.device
     both       search         front           ofa.pipeline.front
+    both       search_fleet   fleet           ofa.pipeline.fleet
     front      extract        subnet          ofa.pipeline.subnet
     subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
@@ -29,6 +30,7 @@ from ofa.pipeline.device import (
     profile,
 )
 from ofa.pipeline.finetune import FineTuned, finetune
+from ofa.pipeline.fleet import match_devices, read_fleet_file, search_fleet
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
@@ -55,12 +57,15 @@ __all__ = [
     "finetune",
     "fit_predictor",
     "ingest_profile",
+    "match_devices",
     "pack_images",
     "pack_profile",
     "plan",
     "profile",
+    "read_fleet_file",
     "sample",
     "search",
+    "search_fleet",
     "specialize",
     "train",
     "untracked",

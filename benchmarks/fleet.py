@@ -1,0 +1,76 @@
+"""A fleet of devices drawn from the catalogue: how long the search takes, and what it gives away.
+
+    python benchmarks/fleet.py --num 1000
+
+Each device is one of the catalogue whose cost of every kind of work is scaled by 0.5 to 2, and has
+five budgets, from 10 % to 90 % of its range. Time counts the latency tables and the search. Regret
+is the top-1 that a search of the device alone finds beyond the fleet's pick, over a sample.
+"""
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+
+from ofa import pipeline
+from ofa.latency import FEATURES, LatencyModel, load_model
+from ofa.opened import find_checkpoint, open_supernet, predictor
+from ofa.runtime import stopwatch
+from ofa.search import reachable_range, search_fleet, search_front
+from ofa.space import encoding_of
+
+_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def main() -> None:
+    """Draw the fleet, search it, and compare a sample of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--num", type=int, default=1000, help="devices to draw")
+    parser.add_argument("--sample", type=int, default=40, help="devices to search alone")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws")
+    parser.add_argument("--checkpoint", default="fashion_mnist")
+    options = parser.parse_args()
+
+    folder = find_checkpoint(options.checkpoint)
+    encoding = encoding_of(open_supernet(folder)[1].space)
+    accuracy = predictor(folder, encoding)
+    rng = np.random.default_rng(options.seed)
+    known = [load_model(d.model_path) for d in pipeline.devices() if d.model_path.exists()]
+    models = [_variant(known[rng.integers(len(known))], rng) for _ in range(options.num)]
+
+    elapsed = stopwatch()
+    tables = [model.table(encoding) for model in models]
+    tables_s = elapsed()
+    ranges = [reachable_range(table) for table in tables]
+    budgets_ms = [[r.lowest + s * (r.highest - r.lowest) for s in _SHARES] for r in ranges]
+    fleet = search_fleet(
+        encoding, accuracy=accuracy, latencies_ms=tables, budgets_ms=budgets_ms, rng=rng
+    )
+    print(
+        f"{options.num} devices x {len(_SHARES)} budgets: {elapsed():.1f} s, {tables_s:.1f} s "
+        f"of it latency tables; {fleet.num_evaluations:,} archs predicted"
+    )
+    regrets = []
+    for index in rng.permutation(options.num)[: options.sample]:
+        own = search_front(encoding, accuracy=accuracy, latency_ms=tables[index], rng=rng)
+        front = fleet.fronts[index]
+        for ms in budgets_ms[index]:
+            regrets.append(own.top1[own.best_under(ms)] - front.top1[front.best_under(ms)])
+    print(
+        f"regret over {len(regrets)} picks: mean {np.mean(regrets):.4f}, "
+        f"worst {np.max(regrets):.4f} points"
+    )
+
+
+def _variant(model: LatencyModel, rng: np.random.Generator) -> LatencyModel:
+    """A device like another, each kind of work being up to twice as cheap or dear."""
+    draws = dict(model.draws)
+    for name in FEATURES:
+        if name in draws:
+            factor = 2 ** rng.uniform(-1, 1)
+            draws[name] = tuple(factor * value for value in draws[name])
+    return replace(model, draws=draws, layers_ms={})
+
+
+if __name__ == "__main__":
+    main()

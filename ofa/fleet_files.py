@@ -1,0 +1,114 @@
+"""What ``fleet.json`` holds, and its typed form: fronts and picks of many devices.
+
+::
+
+    fleet.json      every device's front and picks, and the subnets that serve them all
+    fleet.png       the fronts in one picture
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ofa import artifacts
+from ofa.errors import BadArtifact
+from ofa.run_files import FrontPoint
+from ofa.space import AnyArch
+
+_FLEET = "ofa.fleet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pick:
+    """The subnet of one device and budget.
+
+    Attributes:
+        budget: Budget as it was asked for, in ms or as a share of the device's range.
+        budget_ms: The same in ms.
+        point: Most accurate subnet within it; ``None`` if the device's fastest takes longer.
+    """
+
+    budget: str
+    budget_ms: float
+    point: FrontPoint | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceOutcome:
+    """What a fleet's search found on one device.
+
+    Attributes:
+        device: Id of the device.
+        lowest_ms: Latency of the fastest subnet of the space.
+        highest_ms: Latency of the slowest subnet of the space.
+        front: The whole front, fastest first.
+        picks: One for each budget, in the order asked.
+    """
+
+    device: str
+    lowest_ms: float
+    highest_ms: float
+    front: tuple[FrontPoint, ...]
+    picks: tuple[Pick, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A few subnets that serve every device and budget that can be kept.
+
+    Attributes:
+        archs: The subnets.
+        mean_loss: Mean of the top-1 a request's own pick has over the subnet it is served by,
+            points.
+        least_loss: No choice of as many of the picks loses less on the mean, points.
+        num_requests: Devices and budgets served or not.
+        num_unserved: Requests that none of the subnets can keep; each counts as 100 points.
+        optimal: Whether the choice is proven the best of as many of the picks.
+        serves: Subnet of each request, devices in order, -1 for none.
+    """
+
+    archs: tuple[AnyArch, ...]
+    mean_loss: float
+    least_loss: float
+    num_requests: int
+    num_unserved: int
+    optimal: bool
+    serves: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOutcome:
+    """What a search found on many devices.
+
+    Attributes:
+        devices: Each device.
+        representatives: Devices that were searched; the others share what those met.
+        num_evaluations: Distinct archs whose accuracy was predicted.
+        portfolio: The best choice of one subnet, of two, and so on; empty if none was asked for.
+        seed: Seed of the search.
+    """
+
+    devices: tuple[DeviceOutcome, ...]
+    representatives: tuple[str, ...]
+    num_evaluations: int
+    portfolio: tuple[Choice, ...]
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not self.devices or not all(device.front for device in self.devices):
+            raise BadArtifact("devices and their fronts must not be empty; search again")
+
+
+def write_fleet(path: Path, outcome: FleetOutcome, *, inputs: Mapping[str, Path]) -> None:
+    """Write what a fleet's search found."""
+    artifacts.write_json(path, {"fleet": asdict(outcome)}, schema=_FLEET, inputs=inputs)
+
+
+def read_fleet(path: Path) -> FleetOutcome:
+    """What a fleet's search found.
+
+    Raises:
+        BadArtifact: If the file is missing, corrupt, or no fleet.
+    """
+    body = artifacts.read_json(path, schema=_FLEET)
+    return artifacts.parse(FleetOutcome, body.get("fleet"), where=f"{path}: fleet")

@@ -1,0 +1,241 @@
+"""Predictor and many devices to a fleet: fronts, picks, and the few subnets that serve all."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ofa import artifacts
+from ofa import checkpoint as files
+from ofa.errors import InfeasibleBudget, OfaError, UnknownDevice
+from ofa.fleet_files import Choice, DeviceOutcome, FleetOutcome, Pick, write_fleet
+from ofa.opened import find_checkpoint, open_supernet, predictor
+from ofa.pipeline.device import devices as known_devices
+from ofa.pipeline.progress import Track, untracked
+from ofa.pipeline.table import DeviceTable, device_table
+from ofa.run_files import FrontPoint
+from ofa.space import AnyEncoding, encoding_of
+
+if TYPE_CHECKING:
+    from ofa.search import Fleet, Range
+
+_MAX_CANDIDATES = 1_000  # archs that a portfolio is chosen from
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetFile:
+    """A fleet as a YAML file names it.
+
+    Attributes:
+        devices: Budgets of each device; the name may be a pattern as in a shell.
+    """
+
+    devices: dict[str, list[str | float]]
+
+    def __post_init__(self) -> None:
+        if not self.devices or not all(self.devices.values()):
+            raise OfaError("devices: name one or more, each with one or more budgets")
+
+
+def read_fleet_file(path: Path) -> dict[str, list[str]]:
+    """Budgets of every device that a fleet file names.
+
+    Raises:
+        BadArtifact: If the file is missing or malformed.
+    """
+    wish = artifacts.parse(FleetFile, artifacts.read_yaml(path), where=str(path))
+    return {
+        device: [str(budget) for budget in budgets]
+        for pattern, budgets in wish.devices.items()
+        for device in match_devices([pattern])
+    }
+
+
+def match_devices(patterns: Sequence[str]) -> list[str]:
+    """Devices that go by names, folders, or patterns such as ``devices/*`` and ``pixel*``.
+
+    A pattern passes over devices without a latency model, which would have to be measured first;
+    name those.
+
+    Raises:
+        UnknownDevice: If a pattern matches nothing.
+    """
+    found: dict[str, None] = {}
+    modelled = [device for device in known_devices() if device.model_path.exists()]
+    for pattern in patterns:
+        if not re.search(r"[*?\[]", pattern):
+            found[pattern] = None
+            continue
+        wanted = pattern.removeprefix("devices/")
+        names = [device.id for device in modelled if fnmatch(device.id, wanted)]
+        if not names:
+            raise UnknownDevice(
+                f"no device with a latency model matches {pattern!r}; see ofa devices"
+            )
+        found.update(dict.fromkeys(names))
+    return list(found)
+
+
+def search_fleet(
+    *,
+    budgets: dict[str, list[str]],
+    checkpoint: str,
+    out: Path,
+    max_models: int = 0,
+    seed: int = 0,
+    track: Track = untracked,
+) -> Path:
+    """Search the fronts of many devices at once, by prediction.
+
+    Args:
+        budgets: Budgets of each device, by its name: ``12.5`` is in ms, ``25%`` lies a quarter of
+            the way from the device's fastest subnet to its slowest.
+        max_models: Subnets that shall serve all devices and budgets; the curve of loss is computed
+            up to as many. 0 chooses none.
+
+    Returns:
+        ``out/fleet.json``; a picture, ``fleet.png``, lies beside it.
+
+    Raises:
+        InfeasibleBudget: If no device can keep any of its budgets.
+        OfaError: If a budget cannot be read.
+    """
+    from ofa.deploy.fleet_picture import draw_fleet
+    from ofa.search import reachable_range
+    from ofa.search import search_fleet as search
+
+    folder = find_checkpoint(checkpoint)
+    space = open_supernet(folder)[1].space
+    encoding = encoding_of(space)
+    targets = [
+        device_table(device, space=space, checkpoint=checkpoint)
+        for device in track(list(budgets), "reading devices")
+    ]
+    ranges = [reachable_range(target.latency_ms) for target in targets]
+    asked_ms = [
+        [parse_budget(budget, reach) for budget in texts]
+        for texts, reach in zip(budgets.values(), ranges, strict=True)
+    ]
+    if all(ms < reach.lowest for row, reach in zip(asked_ms, ranges, strict=True) for ms in row):
+        lowest = [f"{t.device} {r.lowest:.3f} ms" for t, r in zip(targets, ranges, strict=True)]
+        raise InfeasibleBudget(
+            f"no device keeps any of its budgets; the lowest that can be kept: "
+            f"{', '.join(lowest[:5])}: raise the budgets, or ask for shares such as 25%"
+        )
+    fleet = search(
+        encoding,
+        accuracy=predictor(folder, encoding),
+        latencies_ms=[target.latency_ms for target in targets],
+        budgets_ms=asked_ms,
+        rng=np.random.default_rng(seed),
+        known=np.concatenate([reach.cheapest for reach in ranges]),
+    )
+    outcome = FleetOutcome(
+        devices=tuple(
+            _outcome(encoding, fleet, index, targets[index], ranges[index], row, texts)
+            for index, (row, texts) in enumerate(zip(asked_ms, budgets.values(), strict=True))
+        ),
+        representatives=tuple(targets[index].device for index in fleet.representatives),
+        num_evaluations=fleet.num_evaluations,
+        portfolio=_curve(encoding, fleet, targets, asked_ms, max_models) if max_models else (),
+        seed=seed,
+    )
+    path = out / "fleet.json"
+    inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
+    write_fleet(path, outcome, inputs=inputs)
+    artifacts.write_atomically(out / "fleet.png", draw_fleet(outcome))
+    return path
+
+
+def parse_budget(text: str, reach: "Range") -> float:
+    """A budget in ms, given in ms or as a share of a device's range.
+
+    Raises:
+        OfaError: If it is neither.
+    """
+    share = text.strip().endswith("%")
+    try:
+        number = float(text.strip().removesuffix("%"))
+    except ValueError:
+        number = np.nan
+    if not 0 <= number < np.inf or (share and number > 100):
+        raise OfaError(
+            f"budget {text!r}: give milliseconds, such as 12.5, or a share of each device's range "
+            "from 0% to 100%, such as 25%"
+        )
+    return reach.lowest + number / 100 * (reach.highest - reach.lowest) if share else number
+
+
+def _outcome(
+    encoding: AnyEncoding,
+    fleet: "Fleet",
+    index: int,
+    target: DeviceTable,
+    reach: "Range",
+    asked_ms: Sequence[float],
+    texts: Sequence[str],
+) -> DeviceOutcome:
+    front = fleet.fronts[index]
+    archs = encoding.decode(front.genotypes)
+    points = tuple(
+        FrontPoint(arch=arch, predicted_top1=float(top1), estimated_ms=float(latency_ms))
+        for arch, top1, latency_ms in zip(archs, front.top1, front.latency_ms, strict=True)
+    )
+    return DeviceOutcome(
+        device=target.device,
+        lowest_ms=reach.lowest,
+        highest_ms=reach.highest,
+        front=points,
+        picks=tuple(
+            Pick(
+                budget=text,
+                budget_ms=budget_ms,
+                point=points[front.best_under(budget_ms)]
+                if budget_ms >= front.latency_ms[0]
+                else None,
+            )
+            for text, budget_ms in zip(texts, asked_ms, strict=True)
+        ),
+    )
+
+
+def _curve(
+    encoding: AnyEncoding,
+    fleet: "Fleet",
+    targets: Sequence[DeviceTable],
+    asked_ms: Sequence[Sequence[float]],
+    max_models: int,
+) -> tuple[Choice, ...]:
+    """The best choices of subnets for all budgets that can be kept, among the picks of them all."""
+    from ofa.search import portfolios
+
+    requests = [
+        (index, budget_ms, front.best_under(budget_ms))
+        for index, (front, row) in enumerate(zip(fleet.fronts, asked_ms, strict=True))
+        for budget_ms in row
+        if budget_ms >= front.latency_ms[0]
+    ]
+    genotypes = np.array([fleet.fronts[index].genotypes[row] for index, _, row in requests])
+    best_top1 = np.array([fleet.fronts[index].top1[row] for index, _, row in requests])
+    candidates, first, uses = np.unique(genotypes, axis=0, return_index=True, return_counts=True)
+    kept = np.sort(np.argsort(-uses, kind="stable")[:_MAX_CANDIDATES])
+    candidates, top1 = candidates[kept], best_top1[first[kept]]
+    costs_ms = [target.latency_ms(candidates) for target in targets]
+    feasible = np.array([costs_ms[index] <= budget_ms for index, budget_ms, _ in requests])
+    curve = portfolios(top1, feasible, best_top1=best_top1, max_models=max_models)
+    return tuple(
+        Choice(
+            archs=tuple(encoding.decode(candidates[list(one.archs)])),
+            mean_loss=one.loss,
+            least_loss=one.least_loss,
+            num_requests=len(requests),
+            num_unserved=one.num_unserved,
+            optimal=one.optimal,
+            serves=tuple(one.archs.index(arch) if arch >= 0 else -1 for arch in one.serves),
+        )
+        for one in curve
+    )

@@ -1,0 +1,72 @@
+"""``ofa search --devices``: from names and budgets to a fleet's file, picture and table."""
+
+import json
+
+import pytest
+
+from ofa.cli import main
+from ofa.errors import OfaError
+from ofa.fleet_files import read_fleet
+from ofa.pipeline import match_devices
+
+FLEET = ["search", "--devices", "pixel1", "note10", "--budgets", "0.0001,0%,80%"]
+
+
+def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
+    assert main([*FLEET, "--max-models", "3", "--out", str(tmp_path)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "pixel1: no subnet meets 0.0001 ms; those of this space take" in printed
+    assert max(map(len, printed.splitlines())) <= 80 or str(tmp_path) in printed
+    outcome = read_fleet(tmp_path / "fleet.json")
+    assert [device.device for device in outcome.devices] == ["pixel1", "note10"]
+    for device in outcome.devices:
+        too_low, least, most = device.picks
+        assert too_low.point is None
+        assert least.point and most.point
+        assert least.point.estimated_ms == pytest.approx(device.lowest_ms)
+        assert least.point.predicted_top1 <= most.point.predicted_top1
+    assert [len(choice.archs) for choice in outcome.portfolio] == [1, 2, 3]
+    assert outcome.portfolio[0].num_requests == 4
+    assert (tmp_path / "fleet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_fleet_file_gives_every_device_budgets_of_its_own(tmp_path, capsys):
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("devices:\n  pixel1: [25%]\n  note10: [50%, 90%]\n")
+
+    assert main(["search", "--fleet", str(fleet), "--out", str(tmp_path), "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == str(tmp_path / "fleet.json")
+    devices = read_fleet(tmp_path / "fleet.json").devices
+    assert [len(device.picks) for device in devices] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("flags", "mend"),
+    [
+        (["--devices", "pixel1"], "--devices needs --budgets"),
+        (["--devices", "pixel1", "--budgets", "fast"], "budget 'fast': give milliseconds"),
+        (["--devices", "pixel1", "--budgets", "101%"], "from 0% to 100%"),
+        (["--devices", "pixel1", "--budgets", "0.0001"], "raise the budgets"),
+        (["--devices", "nothing*", "--budgets", "1"], "matches 'nothing*'"),
+        (["--devices", "pixel1", "--budgets", "1", "--budget-ms", "1"], "give one of"),
+        ([], "name a device with --device"),
+    ],
+)
+def test_a_wrong_wish_is_refused_in_a_line(flags, mend, tmp_path, capsys):
+    assert main(["search", *flags, "--out", str(tmp_path)]) == 1
+
+    assert mend in capsys.readouterr().err
+
+
+def test_patterns_name_devices_with_a_model():
+    found = match_devices(["devices/pixel*", "pixel1"])
+
+    assert "pixel1" in found and "host" not in match_devices(["devices/*"])
+    assert len(found) == len(set(found))
+
+
+def test_a_pattern_without_a_match_is_refused():
+    with pytest.raises(OfaError, match="no device with a latency model matches"):
+        match_devices(["zzz*"])
