@@ -102,7 +102,7 @@ class Encoding:
         """
         slots = [
             [self.kernel_genes.start + slot, self.expand_genes.start + slot]
-            + [self.depth_genes.start + int(stage)] * (position == 0)
+            + [self.depth_genes.start + int(stage)] * int(position == 0)
             for slot, (stage, position) in enumerate(
                 zip(self.slot_stages, self.slot_positions, strict=True)
             )

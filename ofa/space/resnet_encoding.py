@@ -94,7 +94,7 @@ class ResNetEncoding:
         first = self.width_genes.start + 2
         slots = [
             [self.expand_genes.start + slot]
-            + [first + int(stage), self.depth_genes.start + int(stage)] * (position == 0)
+            + [first + int(stage), self.depth_genes.start + int(stage)] * int(position == 0)
             for slot, (stage, position) in enumerate(
                 zip(self.slot_stages, self.slot_positions, strict=True)
             )
