@@ -71,7 +71,7 @@ def test_the_arithmetic_is_that_of_plain_torch_layers():
 
     np.testing.assert_allclose(predictor.top1(genotypes), wanted.numpy(), rtol=0, atol=1e-6)
     assert predictor(genotypes).dtype == np.float32
-    np.testing.assert_allclose(predictor(genotypes), predictor.top1(genotypes), rtol=1e-6)
+    np.testing.assert_allclose(predictor(genotypes), predictor.top1(genotypes), atol=5e-5)
 
 
 def test_a_smaller_space_gives_the_same_predictions_for_the_same_archs():
