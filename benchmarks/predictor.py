@@ -13,7 +13,7 @@ from ofa.checkpoint import ACCURACY, SUPERNET, read_accuracy
 from ofa.opened import find_checkpoint, open_supernet, predictor
 from ofa.predictor import fit_predictor, kendall_tau, rmse, winner_bias
 from ofa.runtime import stopwatch
-from ofa.space import Encoding
+from ofa.space import AnyEncoding, encoding_of, genotypes_of
 
 NUM_HELD, NUM_DIVISIONS, NUM_PREDICTIONS = 300, 5, 1_000_000
 
@@ -25,9 +25,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     folder = find_checkpoint(options.checkpoint)
-    encoding = Encoding(open_supernet(folder)[1].space)
+    encoding = encoding_of(open_supernet(folder)[1].space)
     records = read_accuracy(folder / ACCURACY, supernet=folder / SUPERNET)
-    genotypes = encoding.encode([record.arch for record in records])
+    genotypes = genotypes_of(encoding, [record.arch for record in records])
     top1 = np.array([record.top1 for record in records])
     sizes = [size for size in (100, 250, 500, 700) if size <= len(top1) - NUM_HELD]
     rows = {size: held_out(encoding, genotypes, top1, size) for size in sizes}
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def held_out(
-    encoding: Encoding, genotypes: np.ndarray, top1: np.ndarray, size: int
+    encoding: AnyEncoding, genotypes: np.ndarray, top1: np.ndarray, size: int
 ) -> dict[str, float]:
     """Mean scores over several divisions into pairs to fit and pairs to score."""
     scores = []

@@ -70,7 +70,7 @@ def _show(results: list[Specialized]) -> None:
 def _sizes(path: Path) -> list[tuple[str, int]]:
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
     root = path.parent if path.is_file() else path
-    return [(file.relative_to(root).as_posix(), file.stat().st_size) for file in files]
+    return [("/".join(file.relative_to(root).parts[-2:]), file.stat().st_size) for file in files]
 
 
 def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
