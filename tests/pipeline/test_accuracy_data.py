@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from time import sleep
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def folder(tmp_path, supernet, tiny_space):
     )
     tensors = {name: tensor.numpy() for name, tensor in supernet.state_dict().items()}
     files.write_supernet(tmp_path / files.SUPERNET, tensors, notes)
-    write_judges(tmp_path, Judges(calibration=images(64), search=images(400), test=images(8)))
+    write_judges(tmp_path, Judges(calibration=images(32), search=images(120), test=images(8)))
     return tmp_path
 
 
@@ -55,21 +56,22 @@ def archs_by_file(folder):
 
 def test_two_shards_measure_what_one_process_does_and_nothing_twice(folder, tmp_path_factory):
     checkpoint = str(folder)
-    pipeline.sample(checkpoint=checkpoint, num=40)
+    pipeline.sample(checkpoint=checkpoint, num=24)
     alone = {record.arch: record.top1 for record in records(folder)}
     (folder / files.ACCURACY).unlink()
 
     for index in range(2):
-        pipeline.sample(checkpoint=checkpoint, num=40, shard=pipeline.Shard(index=index, count=2))
+        pipeline.sample(checkpoint=checkpoint, num=24, shard=pipeline.Shard(index=index, count=2))
 
     first, second = archs_by_file(folder)
-    assert len(first) == len(second) == 20 and not set(first) & set(second)
+    assert len(first) == len(second) == 12 and not set(first) & set(second)
     assert {record.arch: record.top1 for record in records(folder)} == alone
 
 
 def test_torchrun_divides_the_archs_among_its_ranks(folder):
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "ofa", "sample", "--checkpoint", str(folder), "--num", "12", "--quiet"]
+    # Behind -- lest torchrun take --num for an abbreviation of its own flags.
+    command += ["-m", "--", "ofa", "sample", "--checkpoint", str(folder), "--num", "12", "--quiet"]
 
     subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=100)
 
@@ -85,8 +87,8 @@ def test_a_killed_process_loses_at_most_the_subnet_in_hand(folder):
     before = []
     for _ in range(2):
         process = subprocess.Popen([*command, "--num", "1000"])
-        while process.poll() is None and num_lines(path) < len(before) + 20:
-            pass
+        while process.poll() is None and num_lines(path) < len(before) + 8:
+            sleep(0.01)
         process.kill()
         process.wait()
         lines = path.read_bytes().split(b"\n")[:-1]
@@ -94,7 +96,7 @@ def test_a_killed_process_loses_at_most_the_subnet_in_hand(folder):
         before = lines
 
     (archs,) = archs_by_file(folder)
-    assert len(archs) >= 30
+    assert len(archs) >= 12
     assert max(Counter(archs).values()) == 1
 
 
@@ -126,6 +128,7 @@ def test_a_header_that_a_kill_cut_off_is_written_again(folder, tiny_space):
     assert records(folder) == [record]
 
 
+@pytest.mark.slow  # measures a hundred archs
 def test_a_predictor_below_its_gate_leaves_the_search_to_measurement(folder, caplog):
     checkpoint = str(folder)
     pipeline.sample(checkpoint=checkpoint, num=60)
