@@ -272,11 +272,14 @@ class _Basis:
 
     def columns(self, interaction: float) -> np.ndarray:
         """What the ridge weighs, float64[n, columns]: choices, products of two, and the bend."""
-        unit = self.centered / np.sqrt(self.square_length)
-        first, second = np.triu_indices(unit.shape[1])
-        twice = np.sqrt(interaction * np.where(first == second, 1.0, 2.0))
-        products = unit[:, first] * unit[:, second] * twice
-        return np.concatenate([unit, products, self.bend[:, None]], axis=1)
+        # One row a column, turned around at the end: gathering whole rows is several times faster.
+        unit = np.ascontiguousarray(self.centered.T) / np.sqrt(self.square_length)
+        first, second = np.triu_indices(len(unit))
+        twice = np.sqrt(interaction * np.where(first == second, 1.0, 2.0))[:, None]
+        products = unit[first]
+        products *= unit[second]
+        products *= twice
+        return np.concatenate([unit, products, self.bend[None]]).T
 
     def member(self, dual: np.ndarray, interaction: float, mean_top1: float) -> _Member:
         """The weights over plain features that these dual weights stand for."""
