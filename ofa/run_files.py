@@ -68,6 +68,8 @@ class SearchOutcome:
         candidates: Archs measured, or predicted where there were no images, best first; the first
             is the choice.
         seed: Seed of the search.
+        strategy: Name of what searched.
+        uniform_front: The front of the subnets whose stages and blocks are alike.
     """
 
     device: str
@@ -81,6 +83,8 @@ class SearchOutcome:
     random_front: tuple[FrontPoint, ...]
     candidates: tuple[Candidate, ...]
     seed: int
+    strategy: str = "evolution"
+    uniform_front: tuple[FrontPoint, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.front or not self.candidates:

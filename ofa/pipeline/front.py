@@ -25,6 +25,7 @@ def search(
     budget_ms: float | None = None,
     seed: int = 0,
     num_candidates: int = 8,
+    strategy: str = "evolution",
     track: Track = untracked,
 ) -> Path:
     """Search the front of a device, then measure the most promising subnets within the budget.
@@ -36,15 +37,24 @@ def search(
         budget_ms: Latency to stay within; ``None`` takes that of the front's knee, beyond which a
             millisecond buys less accuracy than on average.
         num_candidates: Archs whose accuracy is measured on the search split before one is chosen.
+        strategy: Name in ``ofa.search.STRATEGIES``.
 
     Returns:
         ``out/fronts/<device>.json``.
 
     Raises:
         InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
+        OfaError: If there is no such strategy; lists all.
     """
-    from ofa.search import check_budget, random_front, reachable_range, search_front
+    from ofa.search import (
+        check_budget,
+        find_strategy,
+        random_front,
+        reachable_range,
+        uniform_front,
+    )
 
+    search_front = find_strategy(strategy)
     folder = find_checkpoint(checkpoint)
     _, notes = open_supernet(folder)
     encoding = encoding_of(notes.space)
@@ -62,6 +72,7 @@ def search(
         rng=np.random.default_rng(seed),
         max_evaluations=front.num_evaluations,
     )
+    uniform = uniform_front(encoding, accuracy=accuracy, latency_ms=table)
     asked_ms = float(front.latency_ms[front.knee()]) if budget_ms is None else budget_ms
     judge = evaluator(folder, "search") if has_images(folder) else None
     rows = front.candidates(asked_ms, num=num_candidates)
@@ -87,6 +98,8 @@ def search(
         random_front=tuple(_points(encoding, rivals, np.arange(len(rivals)))),
         candidates=tuple(candidates),
         seed=seed,
+        strategy=strategy,
+        uniform_front=tuple(_points(encoding, uniform, np.arange(len(uniform)))),
     )
     path = out / "fronts" / f"{target.device}.json"
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
