@@ -25,8 +25,8 @@ class StrategyComparison:
         device: Id of the device.
         budget_ms: Latency to stay within.
         num_seeds: Searches of each strategy.
-        uniform_top1: Predicted top-1 of the best uniform subnet within the budget, percent; ``None``
-            if none is fast enough.
+        uniform_top1: Predicted top-1 of the best uniform subnet within the budget, percent;
+            ``None`` if none is fast enough.
         rows: The strategies, best first.
     """
 

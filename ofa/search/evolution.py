@@ -1,8 +1,8 @@
 """Evolution of whole genotype matrices towards the whole front of latency and top-1.
 
 Parents are the most accurate archs of every latency bin, so the fast end of the front breeds as
-much as the accurate end and one run answers every budget. A last stage tries all single-gene neighbors of the
-front, then neighbors of those, which mends what chance left undone.
+much as the accurate end and one run answers every budget. A last stage tries all single-gene
+neighbors of the front, then neighbors of those, which mends what chance left undone.
 
 The constants below were tuned on the reference project's published problem: its accuracy predictor
 and its Samsung Note10 latency tables.

@@ -11,9 +11,9 @@ from ofa.search.archive import Archive, Score, Scored
 from ofa.search.front import Front
 from ofa.space import AnyEncoding, Genotypes
 
-_NUM_TARGETS = 8
+_NUM_TARGETS = 4
 _DRAWS = 32  # per controller and step
-_RATE = 0.5
+_RATE = 2.0
 _EXPLORATION = 0.05  # share of every gene's draws that stays uniform
 _OVERSHOOT = 20.0  # percentage points that taking twice the target costs
 
