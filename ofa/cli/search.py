@@ -58,9 +58,9 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
         strategy=options.strategy,
         track=track,
     )
-    return (
-        path if options.against is None else pipeline.compare_fronts(path, against=options.against)
-    )
+    if options.against is None:
+        return path
+    return pipeline.compare_fronts(path, against=options.against)
 
 
 def _show(results: list[Result]) -> None:
