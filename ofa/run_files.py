@@ -88,6 +88,8 @@ class SearchOutcome:
         seed: Seed of the search.
         rounds: Turns of search and measurement; the last one's predictions are shown.
         scored_by: Whether archs were scored by the predictor or, for want of a good one, measured.
+        strategy: Name of what searched.
+        uniform_front: The front of the subnets whose stages and blocks are alike.
     """
 
     device: str
@@ -103,6 +105,8 @@ class SearchOutcome:
     seed: int
     rounds: tuple[Round, ...] = ()
     scored_by: Literal["predictor", "measurement"] = "predictor"
+    strategy: str = "evolution"
+    uniform_front: tuple[FrontPoint, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.front or not self.candidates:

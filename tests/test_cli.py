@@ -180,3 +180,28 @@ def test_images_without_a_recipe_are_trained_by_the_recipe_for_folders():
     assert completed[2:] == ["--data.root", "IMAGES"]
     own = ["--recipe=own.yaml", "--data.root", "IMAGES"]
     assert with_default_recipe(own) == own
+
+
+def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys):
+    words = ["search", "--device", "pixel", "--budget-ms", "2", "--compare"]
+
+    assert main([*words, "--strategies", "nsga2", "--evaluations", "400", "--json"]) == 0
+
+    result = json.loads(capsys.readouterr().out)[0]
+    assert {row["strategy"]: row["num_evaluations"] for row in result["rows"]} == {
+        "nsga2": 400,
+        "random": 400,
+    }
+    assert result["uniform_top1"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        (["--budget-ms", "0.001"], "set the budget to"),
+        (["--strategies", "annealing"], "is not one of evolution, random"),
+        (["--evaluations", "0"], "allow 1 or more"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_refused_in_one_line(words, mend, capsys):
+    assert mend in fails(capsys, "search", "--device", "pixel", "--compare", *words)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from ofa import artifacts, pipeline
 from ofa.checkpoint import read_accuracy
 from ofa.cli import main
 from ofa.deploy import bundle_contents, load_bundle, write_bundle
-from ofa.errors import BadArtifact, InfeasibleBudget, ParityFailure
-from ofa.run_files import read_front, read_subnet
+from ofa.errors import BadArtifact, InfeasibleBudget, OfaError, ParityFailure
+from ofa.run_files import read_front, read_subnet, write_front
 
 
 @pytest.fixture(scope="module")
@@ -271,3 +272,17 @@ def test_a_plan_tells_steps_and_time_and_writes_nothing(images, tmp_path, capsys
     assert [phase["steps"] for phase in phases] == [20, 10, 10, 20]  # 160 images left of 220
     assert all(phase["estimated_s"] > 0 for phase in phases)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_front_is_compared_with_an_older_one_of_its_device(run):
+    path = run / "fronts" / "pixel1.json"
+
+    assert pipeline.compare_fronts(path, against=path).hypervolume == 1
+
+
+def test_a_front_of_another_device_is_no_measure(run, tmp_path):
+    path, other = run / "fronts" / "pixel1.json", tmp_path / "other.json"
+    write_front(other, replace(read_front(path), device="other"), inputs={})
+
+    with pytest.raises(OfaError, match="compare fronts of one device"):
+        pipeline.compare_fronts(path, against=other)

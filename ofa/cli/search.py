@@ -5,10 +5,12 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa import pipeline
-from ofa.cli import flags, fleet
+from ofa.cli import flags, fleet, screen
 from ofa.cli.command import Command
 from ofa.errors import OfaError
-from ofa.run_files import read_front
+from ofa.run_files import SearchOutcome, read_front
+
+Result = Path | pipeline.FrontChange | pipeline.StrategyComparison
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -24,34 +26,67 @@ def _add_flags(parser: ArgumentParser) -> None:
     )
     flags.add_out(parser, "runs/search")
     flags.add_seed(parser)
+    parser.add_argument(
+        "--strategy", default="evolution", metavar="NAME", help="how to search; see docs/search.md"
+    )
+    parser.add_argument(
+        "--against", type=Path, default=None, metavar="FILE", help="older front to compare with"
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="compare strategies at equal evaluations"
+    )
+    parser.add_argument(
+        "--strategies", default=None, metavar="A,B", help="those to compare; default: all"
+    )
+    parser.add_argument(
+        "--evaluations", type=int, default=10_000, help="archs a compared strategy may ask"
+    )
 
 
-def _search(options: Namespace, track: pipeline.Track) -> list[Path] | Path:
+def _search(options: Namespace, track: pipeline.Track) -> list[Result] | Path:
     if fleet.is_asked(options):
         return fleet.run(options, track)
     if not options.device:
         raise OfaError(
             "name a device with --device, several with --devices, or a file with --fleet"
         )
-    return [
-        pipeline.search(
+    return [_search_device(device, options, track) for device in options.device]
+
+
+def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Result:
+    if options.compare:
+        return pipeline.compare_strategies(
             device=device,
             checkpoint=options.checkpoint,
-            out=options.out,
             budget_ms=options.budget_ms,
+            strategies=options.strategies.split(",") if options.strategies else None,
+            max_evaluations=options.evaluations,
             seed=options.seed,
-            rounds=options.rounds,
-            track=track,
         )
-        for device in options.device
-    ]
+    path = pipeline.search(
+        device=device,
+        checkpoint=options.checkpoint,
+        out=options.out,
+        budget_ms=options.budget_ms,
+        seed=options.seed,
+        strategy=options.strategy,
+        rounds=options.rounds,
+        track=track,
+    )
+    if options.against is None:
+        return path
+    return pipeline.compare_fronts(path, against=options.against)
 
 
-def _show(paths: list[Path] | Path) -> None:
-    if isinstance(paths, Path):
-        fleet.show(paths)
+def _show(results: list[Result] | Path) -> None:
+    if isinstance(results, Path):
+        fleet.show(results)
         return
-    for path in paths:
+    for result in results:
+        if isinstance(result, pipeline.StrategyComparison):
+            _show_comparison(result)
+            continue
+        path = result if isinstance(result, Path) else result.path
         print(path)
         outcome = read_front(path)
         if outcome.chosen.search_top1 is None:
@@ -61,6 +96,42 @@ def _show(paths: list[Path] | Path) -> None:
                 f"  round {number}: {turn.num_measured} measured, best {turn.best_top1:.2f} %, "
                 f"predicted - measured {turn.gap:+.3f} points, of the winner {turn.winner_gap:+.3f}"
             )
+        _show_baselines(outcome)
+        if not isinstance(result, Path):
+            print(f"hypervolume: {result.hypervolume:.4f} times that of {result.against}")
+
+
+def _show_baselines(outcome: SearchOutcome) -> None:
+    """Best predictions within the budget: the search's, random search's, a uniform subnet's."""
+    for name, points in (
+        (outcome.strategy, outcome.front),
+        ("random search", outcome.random_front),
+        ("uniform subnets", outcome.uniform_front),
+    ):
+        within = [p.predicted_top1 for p in points if p.estimated_ms <= outcome.budget_ms]
+        best = f"{max(within):.2f} %" if within else "none found"
+        print(f"{name}: {best} predicted within {outcome.budget_ms:.3f} ms")
+
+
+def _show_comparison(result: pipeline.StrategyComparison) -> None:
+    table = screen.table(
+        f"{result.device} within {result.budget_ms:.3f} ms, median of {result.num_seeds} seeds",
+        "strategy",
+        "hypervolume",
+        "predicted top-1",
+        "evaluations",
+    )
+    for row in result.rows:
+        proven = ", proven optimal" if row.exhaustive else ""
+        table.add_row(
+            row.strategy,
+            f"{row.hypervolume:.3f} × random",
+            f"{row.top1:.3f} %",
+            f"{row.num_evaluations:,}{proven}",
+        )
+    screen.show(table)
+    if result.uniform_top1 is not None:
+        screen.show(f"best uniform subnet: {result.uniform_top1:.3f} % predicted")
 
 
 SEARCH = Command(

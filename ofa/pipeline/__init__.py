@@ -21,6 +21,12 @@ from ofa.pipeline.accuracy_data import Shard, sample
 from ofa.pipeline.adapted import adapt_device
 from ofa.pipeline.bench import bench
 from ofa.pipeline.bundle import Wish, deploy
+from ofa.pipeline.comparison import (
+    FrontChange,
+    StrategyComparison,
+    compare_fronts,
+    compare_strategies,
+)
 from ofa.pipeline.device import (
     check_profile,
     devices,
@@ -42,13 +48,17 @@ from ofa.pipeline.verify import verify
 
 __all__ = [
     "FineTuned",
+    "FrontChange",
     "PhaseEstimate",
     "Shard",
+    "StrategyComparison",
     "Track",
     "Wish",
     "adapt_device",
     "bench",
     "check_profile",
+    "compare_fronts",
+    "compare_strategies",
     "deploy",
     "devices",
     "extract",

@@ -37,6 +37,7 @@ def search(
     seed: int = 0,
     num_candidates: int = 8,
     rounds: int = 1,
+    strategy: str = "evolution",
     track: Track = untracked,
 ) -> Path:
     """Search the front of a device, then measure the most promising subnets within the budget.
@@ -50,14 +51,23 @@ def search(
         num_candidates: Archs whose accuracy is measured on the search split before one is chosen.
         rounds: Turns of search and measurement at most; see ``ofa.pipeline.rounds``. With more than
             one, ``out/accuracy.jsonl`` keeps what was measured.
+        strategy: Name in ``ofa.search.STRATEGIES``.
 
     Returns:
         ``out/fronts/<device>.json``.
 
     Raises:
         InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
+        OfaError: If there is no such strategy; lists all.
     """
-    from ofa.search import check_budget, random_front, reachable_range, search_front
+    from ofa.search import (
+        check_budget,
+        find_strategy,
+        random_front,
+        reachable_range,
+        search_front,
+        uniform_front,
+    )
 
     if rounds < 1:
         raise OfaError(f"rounds: {rounds} is too few; use 1 or more")
@@ -68,11 +78,13 @@ def search(
     table = target.latency_ms
     reach = reachable_range(table) if budget_ms is None else check_budget(table, budget_ms)
     trusted = trusted_accuracy(folder, encoding)
-    effort = {} if trusted else {"max_evaluations": MAX_MEASURED, "population": 16}
+    searcher = find_strategy(strategy)
+    if not trusted:  # the default alone is frugal enough for accuracies that take seconds each
+        searcher = partial(search_front, max_evaluations=MAX_MEASURED, population=16)
 
     def search_with(accuracy: Accuracy) -> "Front":
         rng = np.random.default_rng(seed)
-        return search_front(encoding, accuracy=accuracy, latency_ms=table, rng=rng, **effort)
+        return searcher(encoding, accuracy=accuracy, latency_ms=table, rng=rng)
 
     if trusted and not has_images(folder):
         if rounds > 1:
@@ -102,6 +114,7 @@ def search(
         rng=np.random.default_rng(seed),
         max_evaluations=front.num_evaluations,
     )
+    uniform = uniform_front(encoding, accuracy=settled.accuracy, latency_ms=table)
     candidates = [
         Candidate(
             arch=point.arch,
@@ -126,6 +139,8 @@ def search(
         seed=seed,
         rounds=settled.rounds,
         scored_by="predictor" if trusted else "measurement",
+        strategy=strategy,
+        uniform_front=tuple(_points(encoding, uniform, np.arange(len(uniform)))),
     )
     path = out / "fronts" / f"{target.device}.json"
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}

@@ -5,26 +5,39 @@ from ofa.search.evolution import neighbors, random_front, search_front, uniform_
 from ofa.search.feasibility import Range, check_budget, reachable_range
 from ofa.search.fleet import Fleet, search_fleet
 from ofa.search.front import Front
+from ofa.search.grid import grid_front, uniform_front
+from ofa.search.nsga2 import nsga2_front
 from ofa.search.pareto import hypervolume, non_dominated
+from ofa.search.policy_gradient import policy_gradient_front
 from ofa.search.portfolio import UNSERVED_LOSS, Portfolio, portfolios
+from ofa.search.strategies import STRATEGIES, Comparison, Strategy, compare, find_strategy
 
 __all__ = [
+    "STRATEGIES",
     "UNSERVED_LOSS",
     "Archive",
+    "Comparison",
     "Fleet",
     "Front",
     "Portfolio",
     "Range",
     "Score",
     "Scored",
+    "Strategy",
     "check_budget",
+    "compare",
+    "find_strategy",
+    "grid_front",
     "hypervolume",
     "neighbors",
     "non_dominated",
+    "nsga2_front",
+    "policy_gradient_front",
     "portfolios",
     "random_front",
     "reachable_range",
     "search_fleet",
     "search_front",
     "uniform_archs",
+    "uniform_front",
 ]

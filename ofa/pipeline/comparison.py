@@ -1,0 +1,136 @@
+"""Fronts side by side: strategies at equal evaluations, and a new front against an older one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ofa.errors import OfaError
+from ofa.opened import find_checkpoint, open_supernet, predictor
+from ofa.pipeline.table import device_table
+from ofa.run_files import FrontPoint, read_front
+from ofa.space import encoding_of
+
+if TYPE_CHECKING:
+    from ofa.search import Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyComparison:
+    """Strategies on one device.
+
+    Attributes:
+        device: Id of the device.
+        budget_ms: Latency to stay within.
+        num_seeds: Searches of each strategy.
+        uniform_top1: Predicted top-1 of the best uniform subnet within the budget, percent;
+            ``None`` if none is fast enough.
+        rows: The strategies, best first.
+    """
+
+    device: str
+    budget_ms: float
+    num_seeds: int
+    uniform_top1: float | None
+    rows: "tuple[Comparison, ...]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontChange:
+    """A new front beside an older one of the same device.
+
+    Attributes:
+        path: File of the new front.
+        against: File of the older front.
+        hypervolume: Area that the new front dominates, as a multiple of the older front's.
+    """
+
+    path: Path
+    against: Path
+    hypervolume: float
+
+
+def compare_strategies(
+    *,
+    device: str,
+    checkpoint: str,
+    budget_ms: float | None = None,
+    strategies: Sequence[str] | None = None,
+    max_evaluations: int = 10_000,
+    num_seeds: int = 3,
+    seed: int = 0,
+) -> StrategyComparison:
+    """Search a device by every strategy, by prediction alone, with equal evaluations.
+
+    Args:
+        budget_ms: Latency to stay within; ``None`` lets all archs in.
+        strategies: Names in ``ofa.search.STRATEGIES``; ``None`` takes all.
+        num_seeds: Searches of each strategy, from ``seed`` on.
+
+    Raises:
+        InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
+        OfaError: If there is no such strategy; lists all.
+    """
+    from ofa.search import STRATEGIES, check_budget, compare, reachable_range, uniform_archs
+
+    folder = find_checkpoint(checkpoint)
+    _, notes = open_supernet(folder)
+    encoding = encoding_of(notes.space)
+    target = device_table(device, space=notes.space, checkpoint=checkpoint)
+    table = target.latency_ms
+    limit_ms = reachable_range(table).highest if budget_ms is None else budget_ms
+    check_budget(table, limit_ms)
+    accuracy = predictor(folder, encoding)
+    rows = compare(
+        encoding,
+        accuracy=accuracy,
+        latency_ms=table,
+        budget_ms=limit_ms,
+        strategies=tuple(STRATEGIES) if strategies is None else strategies,
+        seeds=range(seed, seed + num_seeds),
+        max_evaluations=max_evaluations,
+    )
+    uniform = uniform_archs(encoding)
+    uniform = uniform[table(uniform) <= limit_ms]
+    return StrategyComparison(
+        device=target.device,
+        budget_ms=limit_ms,
+        num_seeds=num_seeds,
+        uniform_top1=float(accuracy(uniform).max()) if len(uniform) else None,
+        rows=tuple(rows),
+    )
+
+
+def compare_fronts(path: Path, *, against: Path) -> FrontChange:
+    """How much more a front dominates than an older one does.
+
+    Raises:
+        BadArtifact: If a file is missing, corrupt, or no front.
+        OfaError: If the fronts are of different devices.
+    """
+    from ofa.search import hypervolume
+
+    new, old = read_front(path), read_front(against)
+    if new.device != old.device:
+        raise OfaError(
+            f"{against}: is a front of {old.device}, not of {new.device}; "
+            "compare fronts of one device"
+        )
+    both = (*new.front, *old.front)
+    worst_ms = max(point.estimated_ms for point in both)
+    worst_top1 = min(point.predicted_top1 for point in both)
+
+    def area(front: Sequence[FrontPoint]) -> float:
+        return hypervolume(
+            np.array([point.estimated_ms for point in front]),
+            np.array([point.predicted_top1 for point in front]),
+            worst_ms=worst_ms,
+            worst_top1=worst_top1,
+        )
+
+    old_area = area(old.front)
+    if old_area == 0:
+        raise OfaError(f"{against}: its front has no area to compare with; search it again")
+    return FrontChange(path=path, against=against, hypervolume=area(new.front) / old_area)
