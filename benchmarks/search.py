@@ -5,8 +5,8 @@
 FOLDER holds the reference's published files, ``ofa/acc_predictor.pth`` and ``ofa/note10/``. Budgets
 are searched one at a time, then all in one run, with as many evaluations as the reference took;
 then small spaces are searched with at most an eighth of the evaluations that prove their optimum.
-Exits with 1 if a result is worse than the best of three runs of the reference's search, or if a proven
-optimum was missed. With ``--compare``, strategies are compared at equal evaluations instead.
+Exits with 1 if a result is worse than the best of three runs of the reference's search, or if a
+proven optimum was missed. With ``--compare``, strategies are compared at equal evaluations instead.
 """
 
 import argparse
