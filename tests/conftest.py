@@ -1,9 +1,12 @@
 """Settings of the whole suite."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from ofa.space import FirstBlock, Head, SearchSpace, Stage, Stem
 
@@ -50,6 +53,23 @@ def supernet(tiny_space: SearchSpace) -> "nn.Module":
             if "running" in name:
                 buffer += 0.2 * torch.rand(buffer.shape, generator=generator)
     return net.eval()
+
+
+@pytest.fixture(scope="module")
+def striped_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two classes told apart by the direction of their stripes."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 110), ("test", 40)):
+        for name in ("rows", "columns"):
+            folder = root / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 220, (32, 32, 3), dtype=np.uint8)
+                stripes = slice(int(rng.integers(4)), None, 4)
+                pixels[(stripes, slice(None)) if name == "rows" else (slice(None), stripes)] += 35
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    return root
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

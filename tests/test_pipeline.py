@@ -17,27 +17,17 @@ from ofa.run_files import read_front, read_subnet, write_front
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """Two classes told apart by the direction of their stripes."""
-    root = tmp_path_factory.mktemp("images")
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 110), ("test", 40)):
-        for name in ("rows", "columns"):
-            folder = root / part / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                pixels = rng.integers(0, 220, (32, 32, 3), dtype=np.uint8)
-                stripes = slice(int(rng.integers(4)), None, 4)
-                pixels[(stripes, slice(None)) if name == "rows" else (slice(None), stripes)] += 35
-                Image.fromarray(pixels).save(folder / f"{index}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
-def run(images, tmp_path_factory):
+def run(striped_images, tmp_path_factory):
     """A run folder with a trained supernet, its accuracy data and its predictor."""
     out = tmp_path_factory.mktemp("run")
-    flags = ["--recipe", "recipes/tiny.yaml", "--data.root", str(images), "--train.threads", "1"]
+    flags = [
+        "--recipe",
+        "recipes/tiny.yaml",
+        "--data.root",
+        str(striped_images),
+        "--train.threads",
+        "1",
+    ]
     assert main(["train", *flags, "--out", str(out)]) == 0
     assert main(["sample", "--checkpoint", str(out), "--num", "60"]) == 0
     assert main(["fit-predictor", "--checkpoint", str(out)]) == 0
@@ -65,13 +55,13 @@ def test_measuring_again_measures_only_what_is_missing(run):
     assert after.count(b"\n") == before.count(b"\n") + 2
 
 
-def test_the_bundle_holds_an_engine_that_is_right_about_the_test_images(bundle, images):
+def test_the_bundle_holds_an_engine_that_is_right_about_the_test_images(bundle, striped_images):
     manifest = bundle.manifest
     session = bundle.session()
     side = manifest.input.resolution
     hits = 0
     for label, name in enumerate(manifest.classes):
-        for path in sorted((images / "test" / name).iterdir()):
+        for path in sorted((striped_images / "test" / name).iterdir()):
             image = Image.open(path).resize((side, side), Image.Resampling.BILINEAR)
             pixels = np.asarray(image, np.uint8).transpose(2, 0, 1)[None]
             hits += int(session.run(np.ascontiguousarray(pixels)).argmax() == label)
@@ -239,10 +229,10 @@ def test_fine_tuning_tells_what_it_brought(bundle, run, tmp_path):
     assert (before["classifier.weight"] != after["classifier.weight"]).any()
 
 
-def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, images, tmp_path):
+def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped_images, tmp_path):
     for part in ("train", "test"):
-        shutil.copytree(images / part, tmp_path / "other" / part)
-        shutil.copytree(images / part / "rows", tmp_path / "other" / part / "third")
+        shutil.copytree(striped_images / part, tmp_path / "other" / part)
+        shutil.copytree(striped_images / part / "rows", tmp_path / "other" / part / "third")
 
     tuned = pipeline.finetune(
         subnet=next((run / "subnets").iterdir()), checkpoint=str(run), out=tmp_path,
@@ -262,8 +252,15 @@ def test_a_subnet_of_another_supernet_is_not_fine_tuned(bundle, run, tmp_path):
         )
 
 
-def test_a_plan_tells_steps_and_time_and_writes_nothing(images, tmp_path, capsys):
-    flags = ["--recipe", "recipes/tiny.yaml", "--data.root", str(images), "--out", str(tmp_path)]
+def test_a_plan_tells_steps_and_time_and_writes_nothing(striped_images, tmp_path, capsys):
+    flags = [
+        "--recipe",
+        "recipes/tiny.yaml",
+        "--data.root",
+        str(striped_images),
+        "--out",
+        str(tmp_path),
+    ]
 
     assert main(["train", *flags, "--plan", "--json"]) == 0
 

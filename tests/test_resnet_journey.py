@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ofa import pipeline
 from ofa.checkpoint import read_accuracy, read_supernet, write_supernet
@@ -29,29 +27,12 @@ SPACE = ResNetSpace(
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """Two classes told apart by the direction of their stripes."""
-    root = tmp_path_factory.mktemp("images")
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 110), ("test", 40)):
-        for name in ("rows", "columns"):
-            folder = root / part / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                pixels = rng.integers(0, 220, (32, 32, 3), dtype=np.uint8)
-                stripes = slice(int(rng.integers(4)), None, 4)
-                pixels[(stripes, slice(None)) if name == "rows" else (slice(None), stripes)] += 35
-                Image.fromarray(pixels).save(folder / f"{index}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
-def run(images, tmp_path_factory):
+def run(striped_images, tmp_path_factory):
     """A run folder with a supernet of elastic depth, expand ratio and stage width."""
     out = tmp_path_factory.mktemp("run")
     recipe = Recipe(
         space=SPACE,
-        data=Data(name="image_folder", root=str(images), num_search=60, num_calibration=64),
+        data=Data(name="image_folder", root=str(striped_images), num_search=60, num_calibration=64),
         train=Train(
             batch_size=16,
             threads=1,
@@ -66,7 +47,7 @@ def run(images, tmp_path_factory):
     return out
 
 
-def test_it_is_searched_extracted_and_deployed(run, images):
+def test_it_is_searched_extracted_and_deployed(run):
     argv = ["--device", "pixel", "--checkpoint", str(run), "--out", str(run), "--quiet"]
 
     assert main(["specialize", *argv]) == 0
@@ -87,7 +68,9 @@ def test_it_is_searched_extracted_and_deployed(run, images):
     assert "largest of 3×3" in report
 
 
-def test_imported_weights_are_measured_on_images_of_the_users_own(run, images, tmp_path, capsys):
+def test_imported_weights_are_measured_on_images_of_the_users_own(
+    run, striped_images, tmp_path, capsys
+):
     tensors, notes = read_supernet(run / "supernet.safetensors")
     imported = replace(notes, data=None, classes=("0", "1"))
     write_supernet(tmp_path / "supernet.safetensors", tensors, imported)
@@ -95,7 +78,9 @@ def test_imported_weights_are_measured_on_images_of_the_users_own(run, images, t
     assert main(sample) == 1
     assert "import them again with --images FOLDER" in capsys.readouterr().err
 
-    pipeline.pack_images(images, checkpoint=str(tmp_path), num_search=60, num_calibration=64)
+    pipeline.pack_images(
+        striped_images, checkpoint=str(tmp_path), num_search=60, num_calibration=64
+    )
 
     assert main(sample) == 0
     assert read_supernet(tmp_path / "supernet.safetensors")[1].classes == ("columns", "rows")

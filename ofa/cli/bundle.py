@@ -41,14 +41,14 @@ def _deploy(options: Namespace, track: pipeline.Track) -> Path:
 
 EXTRACT = Command(
     help="cut the chosen subnet out, recalibrate it, measure it on the test split",
-    example="ofa extract --front runs/pixel/fronts/pixel.json --out runs/pixel",
+    example="ofa extract --front runs/pixel/fronts/pixel1.json --out runs/pixel",
     add_flags=_add_extract_flags,
     run=_extract,
 )
 
 DEPLOY = Command(
     help="build, check and report the engine of a subnet",
-    example="ofa deploy --subnet runs/pixel/subnets/ID --front runs/pixel/fronts/pixel.json",
+    example="ofa deploy --subnet runs/pixel/subnets/ID --front runs/pixel/fronts/pixel1.json",
     add_flags=_add_deploy_flags,
     run=_deploy,
 )

@@ -125,7 +125,7 @@ def _show_comparison(result: pipeline.StrategyComparison) -> None:
         proven = ", proven optimal" if row.exhaustive else ""
         table.add_row(
             row.strategy,
-            f"{row.hypervolume:.3f} × random",
+            "–" if row.hypervolume is None else f"{row.hypervolume:.3f} × random",
             f"{row.top1:.3f} %",
             f"{row.num_evaluations:,}{proven}",
         )

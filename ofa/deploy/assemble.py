@@ -74,7 +74,6 @@ class Order:
         predictor_rmse: Error of the accuracy predictor on subnets held out, percentage points;
             ``None`` for an imported one.
         samples: Archs measured at random with their search top-1, for the report.
-        uniform: Archs of one kernel size, expand ratio and depth, with their predicted top-1.
         inputs: Files it was made from, by what they are.
         request_digest: Hash of everything asked.
     """
@@ -95,7 +94,6 @@ class Order:
     test: ImageSet
     predictor_rmse: float | None
     samples: tuple[tuple[AnyArch, float], ...]
-    uniform: tuple[tuple[AnyArch, float], ...]
     inputs: Mapping[str, Path]
     request_digest: str
 
@@ -258,7 +256,7 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         origin=origin(order.inputs),
         front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.front),
         random_front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.random_front),
-        uniform=_points(order, order.uniform),
+        uniform=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.uniform_front),
         candidates=tuple(
             _point(candidate.estimated_ms, candidate.search_top1)
             for candidate in outcome.candidates

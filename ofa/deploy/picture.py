@@ -45,7 +45,7 @@ class FrontPicture:
     Attributes:
         front: Predicted trade-offs, from the fastest to the most accurate.
         random_front: The front that random search finds with as many evaluations, predicted.
-        uniform: Archs of one choice for all blocks, predicted.
+        uniform: Front of the archs of one choice for all blocks, predicted.
         candidates: Archs near the budget, measured.
         samples: Random archs, measured.
         chosen: The chosen arch, measured.
@@ -112,7 +112,7 @@ def _draw(figure: Any, picture: FrontPicture, *, narrow: bool) -> None:
                   alpha=0.55, markeredgewidth=0, label="random subnets, measured")  # fmt: skip
     if picture.uniform:
         axes.plot(*_columns(picture.uniform), "x", color=_COLORS["rival"], markersize=6,
-                  markeredgewidth=1.4, label="uniform subnets, predicted")  # fmt: skip
+                  markeredgewidth=1.4, label="best uniform subnets, predicted")  # fmt: skip
     if picture.random_front:
         axes.plot(*_columns(picture.random_front), "--s", color=_COLORS["rival"], markersize=3.5,
                   linewidth=1.3, label="random search, equal effort, predicted")  # fmt: skip

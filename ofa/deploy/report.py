@@ -48,7 +48,7 @@ class ReportData:
         origin: What made the bundle, and from which files.
         front: The best trade-offs that search found: predicted top-1, estimated latency.
         random_front: Predicted front of as many random archs as search looked at.
-        uniform: Archs of one choice for all blocks, predicted.
+        uniform: Front of the archs of one choice for all blocks, predicted.
         candidates: Archs of the front whose top-1 was measured on the search split; one is chosen.
         samples: Archs drawn at random whose top-1 was measured on the search split.
         classes: Accuracy of each class, on the test split.

@@ -13,8 +13,7 @@ batch depend on how threads divide it. So loader batch size, loading order, proc
 change nothing; who has more cores measures several archs at once.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -24,7 +23,14 @@ from torch import Tensor, nn
 from ofa.data import ImageSet, Normalization, resized
 from ofa.evaluate.folded import fold_batchnorm_
 from ofa.space import AnyArch, AnySpace, network
-from ofa.subnet import CHUNK_SIZE, Subnet, extract, recalibrate_batchnorm_, recalibrating
+from ofa.subnet import (
+    CHUNK_SIZE,
+    Subnet,
+    extract,
+    one_thread,
+    recalibrate_batchnorm_,
+    recalibrating,
+)
 
 EVALUATION_CHUNK_SIZE = 128
 
@@ -63,7 +69,7 @@ class Evaluator:
     def subnet(self, arch: AnyArch) -> Subnet:
         """The recalibrated static network of ``arch``."""
         net = self._extract(arch)
-        with _one_thread():
+        with one_thread():
             recalibrate_batchnorm_(net, self.normalized(self.calibration, arch.resolution))
         return net
 
@@ -76,7 +82,7 @@ class Evaluator:
         kept = self._segments_worth_keeping(arch, len(level.route))
         calibration: dict[int, list[Tensor]] = {i: [] for i in kept}
         images: dict[int, list[Tensor]] = {i: [] for i in kept}
-        with _one_thread():
+        with one_thread():
             with recalibrating(segments):
                 for chunk in level.calibration:
                     _run(segments, chunk, calibration)
@@ -96,7 +102,7 @@ class Evaluator:
     ) -> Tensor:
         """Label predicted for every image by a recalibrated network, int64[n]."""
         chunks = self.normalized(self.images, resolution).split(chunk_size)
-        with _one_thread():
+        with one_thread():
             return torch.cat([net(chunk).argmax(1) for chunk in chunks]).cpu()
 
     def forget(self) -> None:
@@ -149,16 +155,6 @@ def _run(segments: list[nn.Module], x: Tensor, kept: dict[int, list[Tensor]]) ->
         if i in kept:
             kept[i].append(x)
     return x
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=16)

@@ -15,13 +15,11 @@ from ofa.opened import (
     judges,
     open_subnet,
     open_supernet,
-    predictor,
     predictor_rmse,
 )
 from ofa.pipeline.device import profile, target_of
 from ofa.run_files import read_front
 from ofa.shipped import shipped
-from ofa.space import encoding_of
 
 if TYPE_CHECKING:
     from ofa.deploy import Assembled, Built, EngineCache, EngineRequest, Order
@@ -97,7 +95,6 @@ def prepare(
         BadArtifact: If the front chose another subnet, or a file does not belong to the others.
     """
     from ofa.deploy import Order
-    from ofa.search import uniform_archs
 
     folder = find_checkpoint(checkpoint)
     outcome = read_front(front)
@@ -112,9 +109,6 @@ def prepare(
     found = load_device(shipped("devices"), named)
     request = engine_request(found, wish)
     images = judges(folder)
-    encoding = encoding_of(notes.space)
-    uniform = uniform_archs(encoding)
-    predicted = predictor(folder, encoding)(uniform)
     asked = {
         "subnet": artifacts.sha256(subnet / "subnet.safetensors"),
         "outcome": artifacts.digest(asdict(outcome)),
@@ -140,7 +134,6 @@ def prepare(
         test=images.test,
         predictor_rmse=predictor_rmse(folder),
         samples=tuple((record.arch, record.top1) for record in measured),
-        uniform=tuple(zip(encoding.decode(uniform), map(float, predicted), strict=True)),
         inputs={
             "supernet": supernet,
             "predictor": folder / files.PREDICTOR,

@@ -53,14 +53,15 @@ class Comparison:
 
     Attributes:
         strategy: Its name.
-        hypervolume: Area that its front dominates, as a multiple of random search's.
+        hypervolume: Area that its front dominates, as a multiple of random search's; ``None`` where
+            the latter's dominates none.
         top1: Best top-1 within the budget, percent.
         num_evaluations: Archs whose accuracy was asked.
         exhaustive: Whether its front is proven optimal.
     """
 
     strategy: str
-    hypervolume: float
+    hypervolume: float | None
     top1: float
     num_evaluations: int
     exhaustive: bool
@@ -117,11 +118,11 @@ def compare(
     rows = [
         Comparison(
             strategy=name,
-            hypervolume=areas[name] / areas["random"] if areas["random"] else float("inf"),
+            hypervolume=areas[name] / areas["random"] if areas["random"] else None,
             top1=float(np.median([front.top1[-1] for front in found])),
             num_evaluations=int(np.median([front.num_evaluations for front in found])),
             exhaustive=all(front.exhaustive for front in found),
         )
         for name, found in fronts.items()
     ]
-    return sorted(rows, key=lambda row: -row.hypervolume)
+    return sorted(rows, key=lambda row: -areas[row.strategy])

@@ -5,6 +5,7 @@ from ofa.subnet.extract import extract
 from ofa.subnet.recalibrate import CHUNK_SIZE, recalibrate_batchnorm_, recalibrating
 from ofa.subnet.static import StaticNet
 from ofa.subnet.static_resnet import StaticResNet
+from ofa.subnet.threads import one_thread
 
 __all__ = [
     "CHUNK_SIZE",
@@ -13,6 +14,7 @@ __all__ = [
     "Subnet",
     "build_subnet",
     "extract",
+    "one_thread",
     "recalibrate_batchnorm_",
     "recalibrating",
 ]

@@ -5,7 +5,6 @@ of ranks changes no result.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
 from ofa.space import AnyArch, AnySpace
-from ofa.subnet import CHUNK_SIZE, extract, recalibrating
+from ofa.subnet import CHUNK_SIZE, extract, one_thread, recalibrating
 from ofa.train.ranks import Ranks
 
 
@@ -40,7 +39,7 @@ class Validation:
 
     def recalibrate_(self, net: nn.Module, resolution: int, ranks: Ranks) -> None:
         """Give a static net batch-norm statistics of its own."""
-        with _on_one_thread(), recalibrating([net], reduce=ranks.sum):
+        with one_thread(), recalibrating([net], reduce=ranks.sum):
             for chunk in self._chunks(self.calibration, net, resolution, ranks):
                 net(chunk)
 
@@ -53,7 +52,7 @@ class Validation:
         self.recalibrate_(net, resolution, ranks)
         labels = images.labels.split(CHUNK_SIZE)[ranks.rank :: ranks.world]
         hits = 0
-        with _on_one_thread():
+        with one_thread():
             chunks = self._chunks(images, net, resolution, ranks)
             for chunk, wanted in zip(chunks, labels, strict=True):
                 hits += int((net(chunk).argmax(1).cpu() == wanted).sum())
@@ -67,14 +66,3 @@ class Validation:
         for pixels in images.images.split(CHUNK_SIZE)[ranks.rank :: ranks.world]:
             inputs = self.normalization(resized(pixels, resolution).to(device))
             yield inputs.contiguous(memory_format=torch.channels_last)
-
-
-@contextmanager
-def _on_one_thread() -> Iterator[None]:
-    # Sums over a batch depend on how threads divide it.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -34,7 +34,7 @@ def test_a_drawing_is_well_formed_and_names_what_it_shows(format):
         "random subnets, measured",
         "front, predicted",
         "budget, 8 ms",
-        "uniform subnets",
+        "best uniform subnets",
     ):
         assert label in text
 

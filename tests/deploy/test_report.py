@@ -65,7 +65,7 @@ def test_the_ladder_the_layers_and_the_rivals_are_shown(report_data):
 
     assert "subnet to onnxruntime-fp32 logits within 0.0001, same labels 2.0e-06 0 93.87 %" in text
     assert "stage 1, block 1 5.61 ms 74 %" in text
-    assert "random search with as many evaluations, and 1 uniform subnets" in text
+    assert "random search with as many evaluations, and the 1 best uniform subnets" in text
 
 
 def test_a_rejected_bundle_says_so_before_anything_else(report_data, manifest):
