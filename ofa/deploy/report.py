@@ -160,6 +160,8 @@ def precision_advice(manifest: Manifest) -> str:
 
 def _ms(value: float) -> str:
     """Milliseconds with three digits, which no line break parts: ``12.3 ms``, ``0.231 ms``."""
+    if 0 < value < 0.001:  # below what any clock here resolves
+        return "<\N{NO-BREAK SPACE}0.001\N{NO-BREAK SPACE}ms"
     return (f"{value:,.0f}" if value >= 100 else f"{value:#.3g}") + "\N{NO-BREAK SPACE}ms"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ofa.deploy import Attempt, class_accuracies, render_front, render_report
+from ofa.deploy.layer_times import LayerTime
 from ofa.deploy.report import precision_advice
 
 
@@ -217,3 +218,12 @@ def test_of_many_classes_the_hardest_are_shown_and_their_number_told(report_data
 
 def test_the_front_is_also_a_picture_of_its_own(report_data):
     assert render_front(report_data).startswith(b"\x89PNG\r\n")
+
+
+def test_a_layer_that_no_clock_resolves_is_not_shown_to_the_picosecond(report_data):
+    layers = (LayerTime(name="mean", latency_ms=6.04e-7),)
+
+    text = render_report(replace(report_data, layers=layers))
+
+    assert "&lt;\N{NO-BREAK SPACE}0.001\N{NO-BREAK SPACE}ms" in text
+    assert "e-07" not in text.partition("Where the milliseconds go")[2].partition("</section>")[0]
