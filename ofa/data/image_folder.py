@@ -112,6 +112,9 @@ def index_image_folder(
 ) -> FolderImages:
     """Images of ``root/part/<class>/*``, each class a folder; ``val`` may stand for ``test``.
 
+    They come in one order that mixes the classes, so that any run of them is a fair sample: batch
+    norm recalibrated on chunks of a single class each would serve no class.
+
     Raises:
         BadData: If a folder is missing or empty.
     """
@@ -129,9 +132,10 @@ def index_image_folder(
             f"{folder / classes[missing[0]]}: holds no image ({', '.join(EXTENSIONS)}); "
             "add some or remove the folder"
         )
+    order = torch.randperm(len(paths), generator=torch.Generator().manual_seed(0)).tolist()
     return FolderImages(
-        paths=tuple(path for path, _ in paths),
-        labels=torch.tensor([label for _, label in paths]),
+        paths=tuple(paths[i][0] for i in order),
+        labels=torch.tensor([paths[i][1] for i in order]),
         classes=classes,
         channels=channels,
         size=size,

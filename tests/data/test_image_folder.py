@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
@@ -27,8 +29,20 @@ def test_each_class_is_a_folder_and_images_are_cropped_to_squares(root):
 
     assert data.classes == ("cat", "dog")
     assert data.images.shape == (12, 3, 16, 16)
-    assert data.labels.tolist() == [0] * 6 + [1] * 6
-    assert data.images[0, :, 8, 8].tolist() == [40, 40, 0]
+    shades = {0: 40, 1: 200}
+    assert sorted(data.labels.tolist()) == [0] * 6 + [1] * 6
+    for image, label in zip(data.images, data.labels.tolist(), strict=True):
+        assert image[:, 8, 8].tolist() == [shades[label], shades[label], 0]
+
+
+def test_classes_are_mixed_so_that_a_chunk_of_calibration_images_holds_them_all(root, tiny_space):
+    splits = load_splits(
+        Data(name="image_folder", root=str(root), num_search=2, num_calibration=10),
+        replace(tiny_space, num_classes=2),
+    )
+
+    for part in (splits.train, splits.calibration):
+        assert set(part.labels[:6].tolist()) == {0, 1}
 
 
 def test_loading_order_and_process_count_change_nothing(root):
@@ -39,8 +53,6 @@ def test_loading_order_and_process_count_change_nothing(root):
 
 
 def test_a_folder_makes_three_splits(root, tiny_space):
-    from dataclasses import replace
-
     splits = load_splits(
         Data(name="image_folder", root=str(root), num_search=4, num_calibration=4),
         replace(tiny_space, num_classes=2),
