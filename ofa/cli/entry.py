@@ -22,6 +22,7 @@ from ofa.cli.reference import EXPORT_WEIGHTS, IMPORT, INSPECT
 from ofa.cli.sample import SAMPLE
 from ofa.cli.search import SEARCH
 from ofa.cli.specialize import SPECIALIZE
+from ofa.cli.sweep import SWEEP
 from ofa.cli.train import TRAIN
 from ofa.cli.verify import VERIFY
 from ofa.errors import OfaError
@@ -29,6 +30,7 @@ from ofa.errors import OfaError
 COMMANDS: dict[str, Command] = {
     "specialize": SPECIALIZE,
     "train": TRAIN,
+    "sweep": SWEEP,
     "sample": SAMPLE,
     "fit-predictor": FIT_PREDICTOR,
     "devices": DEVICES,

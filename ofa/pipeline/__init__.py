@@ -12,9 +12,10 @@
     subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
 
-``specialize`` walks the last three; ``verify`` and ``bench`` examine a bundle. The command line and
-notebooks call these functions. Every one reads files and writes files, so a journey can be left and
-taken up anywhere. Heavy libraries are imported inside the functions.
+``specialize`` walks the last three; ``sweep`` makes a better recipe; ``verify`` and ``bench``
+examine a bundle. The command line and notebooks call these functions. Every one reads files and
+writes files, so a journey can be left and taken up anywhere. Heavy libraries are imported inside
+the functions.
 """
 
 from ofa.pipeline.accuracy_data import Shard, sample
@@ -44,6 +45,7 @@ from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
 from ofa.pipeline.supernet import PhaseEstimate, find_learning_rate, plan, train
+from ofa.pipeline.sweep import Sweep, sweep
 from ofa.pipeline.verify import verify
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "PhaseEstimate",
     "Shard",
     "StrategyComparison",
+    "Sweep",
     "Track",
     "Wish",
     "adapt_device",
@@ -77,6 +80,7 @@ __all__ = [
     "search",
     "search_fleet",
     "specialize",
+    "sweep",
     "train",
     "untracked",
     "verify",

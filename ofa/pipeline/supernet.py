@@ -42,7 +42,7 @@ def train(
     """
     from ofa.train import fit
 
-    recipe, splits, module = _prepare(recipe)
+    recipe, splits, module = prepared(recipe)
     if init and not resume:
         _warm_start_(module, init)
     artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
@@ -80,7 +80,7 @@ def plan(recipe: Recipe, *, probe_steps: int = 20) -> list[PhaseEstimate]:
     """
     from ofa.train import probe
 
-    recipe, _, module = _prepare(recipe)
+    recipe, _, module = prepared(recipe)
     estimates = []
     for planned in module.plan:
         measured = probe(module, planned, num_steps=probe_steps)
@@ -106,11 +106,11 @@ def find_learning_rate(recipe: Recipe) -> "RangeTest":
     """
     from ofa.train import range_test
 
-    _, _, module = _prepare(recipe)
+    _, _, module = prepared(recipe)
     return range_test(module, module.plan[0])
 
 
-def _prepare(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
+def prepared(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
     """The recipe with the images' number of classes, the images, and the module to train."""
     import torch
 

@@ -10,6 +10,7 @@ from ofa.train.ranks import Ranks, current_ranks
 from ofa.train.sampling import Alone, Elastic
 from ofa.train.step import Sizes
 from ofa.train.validation import Validation
+from ofa.train.vary import Value, Varied, read_varied, shortened, with_fields
 from ofa.train.warm_start import WarmStart, warm_start_
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Sizes",
     "SupernetModule",
     "Validation",
+    "Value",
+    "Varied",
     "WarmStart",
     "current_ranks",
     "fit",
@@ -30,5 +33,8 @@ __all__ = [
     "plan",
     "probe",
     "range_test",
+    "read_varied",
+    "shortened",
     "warm_start_",
+    "with_fields",
 ]

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as lightning
@@ -22,6 +23,7 @@ def fit(
     resume: bool,
     progress: bool = True,
     stop_after: int | None = None,
+    callbacks: Sequence[lightning.Callback] = (),
 ) -> None:
     """Train to the end of the last phase.
 
@@ -33,6 +35,7 @@ def fit(
         folder: Holds the checkpoint, and logs (CSV and TensorBoard), a version a start.
         resume: Whether to go on from ``folder/last.ckpt``.
         stop_after: Epoch of the run after which to leave off, to be resumed later.
+        callbacks: Lightning's, besides those that write checkpoints and progress.
 
     Raises:
         BadArtifact: If there is nothing to resume, or it belongs to another recipe.
@@ -71,6 +74,7 @@ def fit(
             callbacks=[
                 *_checkpoints(folder, train.checkpoint_every),
                 *([TQDMProgressBar(refresh_rate=10)] if progress else []),
+                *callbacks,
             ],
             enable_progress_bar=progress,
             enable_model_summary=False,
