@@ -155,8 +155,11 @@ def measure_search_top1(
 
 
 def has_images(folder: Path) -> bool:
-    """Whether a checkpoint has images to measure its subnets on."""
-    return (folder / files.IMAGES).is_dir() or open_supernet(folder)[1].data is not None
+    """Whether a checkpoint has images to measure its subnets on, beside it or where it says."""
+    data = open_supernet(folder)[1].data
+    if data is None or (data.root is not None and not Path(data.root).is_dir()):
+        return (folder / files.IMAGES).is_dir()
+    return True
 
 
 def predictor(

@@ -12,7 +12,7 @@ from ofa import artifacts, pipeline
 from ofa.checkpoint import read_accuracy
 from ofa.cli import main
 from ofa.deploy import bundle_contents, load_bundle, write_bundle
-from ofa.errors import BadArtifact, InfeasibleBudget, OfaError, ParityFailure
+from ofa.errors import BadArtifact, BadData, InfeasibleBudget, OfaError, ParityFailure
 from ofa.run_files import read_front, read_subnet, write_front
 
 
@@ -72,6 +72,32 @@ def test_the_bundle_holds_an_engine_that_is_right_about_the_test_images(bundle, 
     assert [rung.name for rung in manifest.ladder.rungs] == [
         "supernet to extracted", "extracted to subnet", "subnet to onnxruntime-fp32",
     ]  # fmt: skip
+
+
+def test_a_packed_checkpoint_needs_no_data_set(run, bundle, striped_images, tmp_path):
+    moved = tmp_path / "images"
+    shutil.copytree(striped_images, moved)
+
+    packed = pipeline.pack(checkpoint=str(run), images=moved, out=tmp_path / "packed")
+    shutil.rmtree(moved)
+    again = pipeline.specialize(device="pixel", checkpoint=str(packed), out=tmp_path, seed=3)
+
+    assert {path.name for path in packed.iterdir()} == {
+        "supernet.safetensors", "accuracy.jsonl", "predictor.safetensors", "predictor.json",
+        "images",
+    }  # fmt: skip
+    assert again.manifest.top1 == bundle.manifest.top1
+
+
+def test_other_images_are_not_packed(run, striped_images, tmp_path):
+    shutil.copytree(striped_images, tmp_path / "images")
+    for path in (tmp_path / "images" / "train").rglob("*.png"):
+        Image.new("RGB", (32, 32), (9, 9, 9)).save(path)
+
+    with pytest.raises(BadData, match=r"not the images that .* was trained on, their mean"):
+        pipeline.pack(checkpoint=str(run), images=tmp_path / "images", out=tmp_path / "packed")
+
+    assert not (tmp_path / "packed").exists()
 
 
 def test_the_same_seed_makes_the_same_engine(bundle, run, tmp_path):

@@ -18,6 +18,7 @@ from ofa.cli.device import PROFILE
 from ofa.cli.devices import DEVICES
 from ofa.cli.finetune import FINETUNE
 from ofa.cli.fit_predictor import FIT_PREDICTOR
+from ofa.cli.pack import PACK
 from ofa.cli.reference import EXPORT_WEIGHTS, IMPORT, INSPECT
 from ofa.cli.sample import SAMPLE
 from ofa.cli.search import SEARCH
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "deploy": DEPLOY,
     "verify": VERIFY,
     "bench": BENCH,
+    "pack": PACK,
     "inspect": INSPECT,
     "import": IMPORT,
     "export-weights": EXPORT_WEIGHTS,

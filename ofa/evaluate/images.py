@@ -14,7 +14,7 @@ from ofa import artifacts
 from ofa.checkpoint import IMAGES, SupernetNotes
 from ofa.data import ImageSet, load_splits
 from ofa.data.packed import pack_images, unpack_images
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, BadData
 
 _SPLITS = ("calibration", "search", "test")
 
@@ -46,6 +46,12 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
             raise BadArtifact(
                 f"{folder}: imported weights name no images to judge them by; import them again "
                 "with --images FOLDER"
+            )
+        root = notes.data.root
+        if root is not None and not Path(root).is_dir():
+            raise BadData(
+                f"{folder}: the images it was trained on are not in {root!r}, where its recipe "
+                f"says; pack them: ofa pack --checkpoint {folder} --images FOLDER"
             )
         splits = load_splits(notes.data, notes.space)
         return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)

@@ -12,7 +12,8 @@
     subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
 
-``specialize`` walks the last three; ``sweep`` makes a better recipe; ``verify`` and ``bench``
+``specialize`` walks the last three; ``sweep`` makes a better recipe, ``pack`` a
+checkpoint that travels; ``verify`` and ``bench``
 examine a bundle. The command line and notebooks call these functions. Every one reads files and
 writes files, so a journey can be left and taken up anywhere. Heavy libraries are imported inside
 the functions.
@@ -41,6 +42,7 @@ from ofa.pipeline.fleet import match_devices, read_fleet_file, search_fleet
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
+from ofa.pipeline.pack import pack
 from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
@@ -71,6 +73,7 @@ __all__ = [
     "fit_predictor",
     "ingest_profile",
     "match_devices",
+    "pack",
     "pack_images",
     "pack_profile",
     "plan",

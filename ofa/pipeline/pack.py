@@ -1,0 +1,64 @@
+"""Checkpoint to a checkpoint that needs no data set: the images that judge it lie beside it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ofa import artifacts
+from ofa import checkpoint as files
+from ofa.errors import BadArtifact, BadData
+from ofa.opened import find_checkpoint, judges, open_supernet
+
+if TYPE_CHECKING:
+    from ofa.evaluate import Judges
+
+_KEPT = (files.SUPERNET, files.PREDICTOR, files.PREDICTOR_REPORT)
+
+
+def pack(*, checkpoint: str, out: Path, images: Path | None = None) -> Path:
+    """Copy a checkpoint, and pack the images that recalibrate and score its subnets.
+
+    Args:
+        checkpoint: Folder or shipped name.
+        out: The new checkpoint: weights, packed images, and accuracy data and predictor where
+            there are any.
+        images: Where the images that it was trained on lie now; ``None`` where its recipe says.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        BadArtifact: If it was imported and so was trained on no images that are known.
+        BadData: If images are missing, or not those that it was trained on.
+    """
+    from ofa.evaluate import write_judges
+
+    folder = find_checkpoint(checkpoint)
+    judging = judges(folder) if images is None else _judges(folder, images)
+    with artifacts.new_folder(out) as new:
+        kept = [folder / name for name in _KEPT if (folder / name).is_file()]
+        for path in (*kept, *files.accuracy_files(folder / files.ACCURACY)):
+            artifacts.write_atomically(new / path.relative_to(folder), artifacts.read_bytes(path))
+        write_judges(new, judging)
+    return out
+
+
+def _judges(folder: Path, images: Path) -> "Judges":
+    from ofa.data import load_splits
+    from ofa.evaluate import Judges
+
+    notes = open_supernet(folder)[1]
+    if notes.data is None:
+        raise BadArtifact(
+            f"{folder}: imported weights were trained on images that are not known; import them "
+            "again with --images"
+        )
+    splits = load_splits(replace(notes.data, name="image_folder", root=str(images)), notes.space)
+    found = (splits.test.classes, splits.normalization.mean, splits.normalization.std)
+    if found != (notes.classes, notes.mean, notes.std):
+        what = "classes" if found[0] != notes.classes else "mean and standard deviation of pixels"
+        raise BadData(
+            f"{images}: these are not the images that {folder} was trained on, their {what} "
+            "differ; give those, or train on yours"
+        )
+    return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
