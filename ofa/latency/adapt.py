@@ -16,7 +16,7 @@ from ofa import artifacts
 from ofa.errors import BadArtifact
 from ofa.latency.features import FEATURES
 from ofa.latency.judge import Judgement, judge
-from ofa.latency.model import Label, LatencyModel, Source
+from ofa.latency.model import Label, LatencyModel, Source, most_work
 from ofa.latency.posterior import Design, Measured, Prior, design, posterior
 from ofa.latency.residual import Residual, reach_of
 from ofa.space import AnyArch, AnySpace, macs, network
@@ -81,6 +81,7 @@ def adapt(
     return LatencyModel(
         label=label,
         fitted_ms=(float(data.latency_ms.min()), float(data.latency_ms.max())),
+        fitted_work=most_work(data.features),
         noise=round(judged.noise, 4),
         evidence=judged.evidence,
         sources=(source, *base.sources),

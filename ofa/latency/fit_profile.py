@@ -7,7 +7,7 @@ import numpy as np
 from ofa.latency.design import layer_counts
 from ofa.latency.features import layer_key, network_features
 from ofa.latency.fit import Fit, Measurements, cross_validate, draw_from_networks, named_draws
-from ofa.latency.model import Evidence, LatencyModel, Source
+from ofa.latency.model import Evidence, LatencyModel, Source, most_work
 from ofa.latency.profile import Profile
 from ofa.space import AnySpace, network
 
@@ -30,6 +30,7 @@ def fit_profile(space: AnySpace, profile: Profile, *, seed: int = 0) -> LatencyM
     return LatencyModel(
         label="calibrated",
         fitted_ms=(float(measured.latency_ms.min()), float(measured.latency_ms.max())),
+        fitted_work=most_work(features),
         noise=judged[best].noise,
         evidence=judged[best].evidence,
         sources=(_source(profile),),

@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
-from ofa.latency.features import FEATURES, layer_features, layer_key
+from ofa.latency.features import FEATURES, layer_features, layer_key, network_features
 from ofa.latency.residual import Residual
 from ofa.space import AnyCostTable, AnyEncoding, AnyLayer, cost_table
 
@@ -30,6 +30,7 @@ NORMAL_90 = 1.6449
 """Half-width of the central 90 % of a normal distribution, in standard deviations."""
 
 _ROUNDING = 1e-3  # of the mean of a row whose values were rounded, ms per unit
+_STRANGE_WORK = 3.0  # times as much of a feature as any fitted network has
 _LOWEST_RATIO = (
     0.05  # of a draw to the mean: far beyond the networks measured, a draw may fall to 0
 )
@@ -113,9 +114,11 @@ class LatencyModel:
     """Latency of any network on one device."""
 
     label: Label
-    """What an estimate rests on, for networks within ``fitted_ms``."""
+    """What an estimate rests on, for networks like those it was fitted on."""
     fitted_ms: tuple[float, float]
     """Lowest and highest latency among the whole networks the model was fitted on."""
+    fitted_work: Mapping[str, float] = field(default_factory=dict)
+    """Greatest amount of each feature among those networks; without any, it is not known."""
     noise: float
     """Half-width of the 90 % interval where all draws agree, as natural log of a ratio."""
     evidence: Evidence
@@ -164,8 +167,9 @@ class LatencyModel:
         """Estimated latency of one network, given its layers, with a 90 % interval.
 
         The interval joins the spread of the draws with the noise left in cross-validation. An
-        estimate outside the latencies the model was fitted on extrapolates, and is labelled
-        ``uncalibrated``.
+        estimate outside the latencies the model was fitted on extrapolates, and so does one of a
+        network that does several times the work of a kind that any of those did, such as dense
+        3x3 convolutions where all were depthwise: both are labelled ``uncalibrated``.
 
         Raises:
             BadArtifact: If the estimate is not above 0.
@@ -199,13 +203,34 @@ class LatencyModel:
         if self.layers_ms and all(layer_key(layer) in self.layers_ms for layer in layers):
             return "table-sum"
         lowest_ms, highest_ms = self.fitted_ms
-        return self.label if lowest_ms <= latency_ms <= highest_ms else "uncalibrated"
+        known = lowest_ms <= latency_ms <= highest_ms and not self._strange_work(layers)
+        return self.label if known else "uncalibrated"
+
+    def _strange_work(self, layers: tuple[AnyLayer, ...]) -> list[str]:
+        """Features of which a network has far more than any that the model was fitted on."""
+        if not self.fitted_work:
+            return []
+        amounts = zip(FEATURES, network_features(layers), strict=True)
+        return [
+            name
+            for name, amount in amounts
+            if amount > _STRANGE_WORK * self.fitted_work.get(name, 0.0)
+        ]
 
 
 def spread(draws_ms: Float[np.ndarray, "draws"]) -> float:
     """Half-width of the 90 % interval around the draws' mean, as natural log of a ratio."""
     ratios = np.maximum(draws_ms / draws_ms.mean(), _LOWEST_RATIO)
     return NORMAL_90 * float(np.sqrt(np.mean(np.log(ratios) ** 2)))
+
+
+def most_work(features: Float[np.ndarray, "n columns"]) -> dict[str, float]:
+    """The greatest amount of each feature among networks, for ``LatencyModel.fitted_work``."""
+    return {
+        name: float(f"{amount:.4g}")
+        for name, amount in zip(FEATURES, features[:, : len(FEATURES)].max(axis=0), strict=True)
+        if amount
+    }
 
 
 def load_model(path: Path) -> LatencyModel:

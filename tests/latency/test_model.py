@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,21 @@ import pytest
 from ofa import artifacts
 from ofa.errors import BadArtifact
 from ofa.latency import Evidence, LatencyModel, Source, layer_key, load_device, load_model
+from ofa.latency.features import network_features
+from ofa.latency.model import most_work
 from ofa.latency.residual import NUM_COLUMNS, Residual, reach_of
-from ofa.space import Encoding, FirstBlock, Head, SearchSpace, Stage, Stem, macs, network
+from ofa.space import (
+    Encoding,
+    FirstBlock,
+    Head,
+    ResNetSpace,
+    ResNetStage,
+    SearchSpace,
+    Stage,
+    Stem,
+    macs,
+    network,
+)
 
 SHIPPED = Path(__file__).parent.parent.parent / "devices"
 SPACE = SearchSpace(
@@ -43,6 +57,13 @@ MODEL = LatencyModel(
     draws={"expand_macs": (0.4, 0.6), "blocks": (0.2, 0.2), "networks": (0.3, 0.1)},
 )
 SMALLEST = network(SPACE, SPACE.smallest())
+RESNET = ResNetSpace(
+    num_classes=10, resolutions=(32,), stages=(ResNetStage(width=32, stride=1, depths=(1,)),)
+)
+
+
+def features_of(*networks):
+    return np.array([network_features(net.layers) for net in networks])
 
 
 def test_the_table_of_a_space_agrees_with_single_estimates():
@@ -85,6 +106,20 @@ def test_an_estimate_beyond_the_latencies_of_the_fit_is_uncalibrated(fitted_ms, 
     model = dataclasses.replace(MODEL, fitted_ms=fitted_ms)
 
     assert model.estimate(SMALLEST.layers).label == label
+
+
+def test_an_estimate_of_work_that_no_fitted_network_did_is_uncalibrated():
+    mobile = replace(MODEL, fitted_work=most_work(features_of(SMALLEST)), fitted_ms=(0.01, 1e6))
+    bottlenecks = network(RESNET, RESNET.smallest())
+
+    assert mobile.estimate(SMALLEST.layers).label == "calibrated"
+    assert mobile.estimate(bottlenecks.layers).label == "uncalibrated"
+    assert (
+        replace(mobile, fitted_work=most_work(features_of(SMALLEST, bottlenecks)))
+        .estimate(bottlenecks.layers)
+        .label
+        == "calibrated"
+    )
 
 
 def test_a_layer_that_was_measured_counts_what_was_measured():

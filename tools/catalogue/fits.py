@@ -28,7 +28,7 @@ from ofa.latency.adapt import (
     prior_of,
 )
 from ofa.latency.judge import evidence_of, judge, noise_of
-from ofa.latency.model import spread
+from ofa.latency.model import most_work, spread
 from ofa.latency.posterior import (
     Design,
     Measured,
@@ -97,6 +97,7 @@ def fit_many(networks: Sequence[Measured], source: Source) -> LatencyModel:
     return LatencyModel(
         label="calibrated",
         fitted_ms=_range(data),
+        fitted_work=most_work(data.features),
         noise=round(judged.noise, 4),
         evidence=judged.evidence,
         sources=(source,),
@@ -175,6 +176,7 @@ def _from_layers(
     return LatencyModel(
         label="calibrated",
         fitted_ms=_range(whole),
+        fitted_work=most_work(whole.features),
         noise=round(noise, 4),
         evidence=evidence_of(
             draws_ms.mean(axis=1),
