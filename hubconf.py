@@ -43,6 +43,7 @@ def subnet(name: str = "fashion_mnist", arch: str = "largest") -> nn.Module:
         body = artifacts.parse_json(arch.encode(), where="arch")
         chosen = artifacts.parse(form, body, where="arch")
     net = evaluator(folder, "test").subnet(chosen)
-    net.resolution, net.classes = chosen.resolution, notes.classes
-    net.mean, net.std = notes.mean, notes.std
+    vars(net).update(
+        resolution=chosen.resolution, classes=notes.classes, mean=notes.mean, std=notes.std
+    )
     return net
