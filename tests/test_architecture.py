@@ -46,6 +46,7 @@ MAY_IMPORT = {
         "shipped",
         "reference",
         "latency",
+        "search",
         "deploy",
         "predictor",
         "recipe",

@@ -10,7 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 import ofa
 from ofa.cli.command import Command
@@ -39,8 +39,6 @@ class _HelpFormatter(DefaultHelpFormatter):
         told = action.help or ""
         if action.required and action.option_strings:
             return f"{told} (required)"
-        if isinstance(action, ActionConfigFile):
-            return told
         speaks = action.default not in (None, False, argparse.SUPPRESS) and action.option_strings
         return f"{told} (default: %(default)s)" if speaks and "default" not in told else told
 
@@ -72,14 +70,23 @@ def build_parser(
     return parser
 
 
+def help_of(parser: ArgumentParser, command: str) -> str:
+    """The help of one command."""
+    return _subparser(parser, command).format_help()
+
+
 def options_of(parser: ArgumentParser, command: str) -> dict[str, argparse.Action]:
     """The arguments of one command by name, those of a recipe's fields included."""
-    subparser = parser._subcommands_action.choices[command]
     return {
         name: action
-        for action in subparser._actions
+        for action in _subparser(parser, command)._actions
         for name in action.option_strings or [action.dest]
     }
+
+
+def _subparser(parser: ArgumentParser, command: str) -> ArgumentParser:
+    assert parser._subcommands_action and parser._subcommands_action.choices
+    return parser._subcommands_action.choices[command]
 
 
 def _hide_recipe_fields(parser: ArgumentParser) -> None:
