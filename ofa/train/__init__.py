@@ -1,5 +1,6 @@
 """Supernet training: sandwich sampling, progressive shrinking, distillation."""
 
+from ofa.train.curves import Curves, draw_curves, read_curves
 from ofa.train.fit import fit
 from ofa.train.lone import Lone
 from ofa.train.module import SupernetModule
@@ -14,6 +15,7 @@ from ofa.train.warm_start import WarmStart, warm_start_
 
 __all__ = [
     "Alone",
+    "Curves",
     "Elastic",
     "Lone",
     "PlannedPhase",
@@ -25,10 +27,12 @@ __all__ = [
     "Validation",
     "WarmStart",
     "current_ranks",
+    "draw_curves",
     "fit",
     "phase_at",
     "plan",
     "probe",
     "range_test",
+    "read_curves",
     "warm_start_",
 ]
