@@ -1,5 +1,14 @@
 """Errors a user can mend: each says what is wrong, where, and what to do about it, in one line."""
 
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known words nearest to ``word``, as the end of a clause; empty if none is near."""
+    near = difflib.get_close_matches(word.lower(), list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
 
 class OfaError(ValueError):
     """Base of every error that a user can mend; the command line prints it as one line."""

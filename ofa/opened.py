@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ofa import artifacts
 from ofa import checkpoint as files
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, did_you_mean
 from ofa.reference import is_imported_predictor, read_imported_predictor
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
@@ -47,10 +47,11 @@ def find_checkpoint(checkpoint: str) -> Path:
     for folder in (given, given.parent if given.name == files.SUPERNET else given, root / given):
         if (folder / files.SUPERNET).is_file():
             return folder
-    names = ", ".join(sorted(path.parent.name for path in root.glob(f"*/{files.SUPERNET}")))
+    names = sorted(path.parent.name for path in root.glob(f"*/{files.SUPERNET}"))
+    guess = did_you_mean(checkpoint, names) or ";"
     raise BadArtifact(
-        f"{checkpoint}: holds no {files.SUPERNET}; give a folder that ofa train wrote, or one of: "
-        f"{names}"
+        f"{checkpoint}: holds no {files.SUPERNET}{guess} give a folder that ofa train wrote, or "
+        f"one of: {', '.join(names)}"
     )
 
 

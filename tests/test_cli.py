@@ -1,11 +1,19 @@
+import fcntl
 import json
 import os
+import pty
+import re
+import shutil
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
+from jsonargparse import Namespace
 
 from ofa.cli import COMMANDS, main
+from ofa.pipeline import untracked
 
 
 def fails(capsys, *argv: str) -> str:
@@ -24,6 +32,26 @@ def test_every_command_explains_itself_with_an_example(command, capsys):
 
     assert stopped.value.code == 0
     assert f"example: ofa {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_fits_a_screen(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_list_of_commands_fits_a_screen(capsys):
+    main(["--help"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
 
 
 def test_without_a_command_all_are_listed(capsys):
@@ -138,8 +166,17 @@ def test_a_corrupt_checkpoint_is_refused_by_name(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["specialise"], "invalid choice: 'specialise'"),
+        (["specialise"], "'specialise' is not one of specialize, "),
+        (["specialise"], "did you mean specialize?"),
         (["specialize"], "required: --device"),
+        (["inspect"], "required: TARGET"),
+        (["specialize", "--device", "pixel", "--buget-ms", "3"], "did you mean --budget-ms?"),
+        (["specialize", "--device", "pixel", "--precision", "int4"], "did you mean int8?"),
+        (["train", "--recipe", "fashion_mnits"], "did you mean fashion_mnist?"),
+        (["train", "--recipe", "tiny", "--train.distillation", "alfa"], "did you mean alpha?"),
+        (["sample", "--checkpoint", "fashion_mnits"], "did you mean fashion_mnist?"),
+        (["search", "--device", "pixel", "--strategy", "evolutoin"], "did you mean evolution?"),
+        (["inspect", "ofa_mbv3_w1"], "did you mean ofa_mbv3_w1"),
         (["specialize", "--device", "pixel", "--budget-ms", "fast"], "budget_ms"),
         (["specialize", "--device", "pixel", "--buget", "3"], "--buget"),
         (["train", "--recipe", "nowhere.yaml"], "nowhere.yaml"),
@@ -171,15 +208,15 @@ def test_an_unreadable_image_folder_is_refused_before_anything_is_written(capsys
 
 
 def test_images_without_a_recipe_are_trained_by_the_recipe_for_folders():
-    from ofa.cli.flags import with_default_recipe
+    from ofa.cli.flags import with_whole_recipe
 
-    completed = with_default_recipe(["--data.root", "IMAGES"])
+    completed = with_whole_recipe(["--data.root", "IMAGES"])
 
     assert completed[0] == "--recipe"
     assert completed[1].endswith("image_folder.yaml")
     assert completed[2:] == ["--data.root", "IMAGES"]
     own = ["--recipe=own.yaml", "--data.root", "IMAGES"]
-    assert with_default_recipe(own) == own
+    assert with_whole_recipe(own) == own
 
 
 def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys):
@@ -205,3 +242,84 @@ def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys)
 )
 def test_a_comparison_that_cannot_be_made_is_refused_in_one_line(words, mend, capsys):
     assert mend in fails(capsys, "search", "--device", "pixel", "--compare", *words)
+
+
+def test_a_field_that_recipes_lack_is_refused_with_the_nearest(capsys, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("train: {batch_sise: 3}\n")
+
+    line = fails(capsys, "train", "--recipe", str(recipe))
+
+    assert "no field 'batch_sise'; did you mean batch_size?" in line
+
+
+def test_a_shipped_recipe_is_found_by_name_and_from_any_folder(monkeypatch, tmp_path):
+    from ofa.cli.flags import with_whole_recipe
+
+    monkeypatch.chdir(tmp_path)
+
+    for given in ("tiny", "recipes/tiny.yaml"):
+        assert with_whole_recipe(["--recipe", given])[1].endswith("recipes/tiny.yaml")
+    (tmp_path / "tiny").touch()
+    assert with_whole_recipe(["--recipe", "tiny"]) == ["--recipe", "tiny"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("ofa sp", "specialize"),
+        ("ofa specialize --device raspb", "raspberry-pi-4"),
+        ("ofa train --recipe imagenet_s", "imagenet_sandwich"),
+        ("ofa train --train.batch_", "--train.batch_size"),
+        ("ofa search --strategy evol", "evolution"),
+    ],
+)
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_commands_options_and_names(words, expected, bash_completion):
+    program = (
+        f"source {bash_completion}; COMP_WORDS=({words}); COMP_CWORD={words.count(' ')}\n"
+        "_shtab_ofa; echo ${COMPREPLY[@]}"
+    )
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == [expected]
+
+
+@pytest.fixture(scope="module")
+def bash_completion(tmp_path_factory):
+    from ofa.cli.completion import completion_of
+
+    script = tmp_path_factory.mktemp("shell") / "ofa.bash"
+    command = completion_of({name: c for name, c in COMMANDS.items() if name != "completion"})
+    script.write_text(command.run(Namespace(shell="bash"), untracked))
+    return script
+
+
+def on_a_terminal(*argv, columns=80, **env):
+    """What a command shows on a terminal, control codes and all."""
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    shown = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ofa", *argv], stdout=child, stderr=child, stdin=child,
+        env={**os.environ, "TERM": "xterm-256color", **env},
+    ):  # fmt: skip
+        os.close(child)
+        try:
+            while chunk := os.read(parent, 65536):
+                shown += chunk
+        except OSError:  # Linux's way to say that the other end is closed
+            pass
+    os.close(parent)
+    return shown.decode()
+
+
+def test_colors_are_for_terminals_and_not_for_those_who_want_none():
+    words = ["devices"]
+    plain = subprocess.run(
+        [sys.executable, "-m", "ofa", *words], capture_output=True, text=True, check=True
+    )
+    colors = re.compile(r"\x1b\[[\d;]*3\dm")
+
+    assert "\x1b" not in plain.stdout + plain.stderr
+    assert not colors.search(on_a_terminal(*words, NO_COLOR="1"))

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 
 import ofa
 from ofa.shipped import shipped
@@ -21,6 +22,37 @@ def test_the_changelog_opens_with_the_version_of_the_package():
     versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
 
     assert versions[0] == ofa.__version__
+
+
+def test_the_citation_is_of_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+    assert citation["version"] == ofa.__version__
+    assert citation["license"] == PROJECT["license"]
+
+
+@pytest.mark.parametrize("folder", sorted(shipped("checkpoints").iterdir()), ids=lambda f: f.name)
+def test_a_checkpoint_has_a_model_card_that_hubs_can_read(folder):
+    _, front, text = (folder / "README.md").read_text().split("---\n", 2)
+    card = yaml.safe_load(front)
+
+    assert {"license", "library_name", "pipeline_tag", "datasets", "model-index"} <= set(card)
+    figures = card["model-index"][0]["results"][0]["metrics"]
+    assert all(f"{figure['value']:.2f} %" in text for figure in figures)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob(".github/**/*.yml")), ids=lambda path: path.name)
+def test_a_form_for_issues_is_readable(path):
+    form = yaml.safe_load(path.read_text())
+
+    assert path.name == "config.yml" or {"name", "description", "body"} <= set(form)
+
+
+def test_hooks_run_what_is_installed_and_fetch_nothing():
+    repos = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+
+    assert [repo["repo"] for repo in repos] == ["local"]
+    assert {hook["language"] for hook in repos[0]["hooks"]} == {"system"}
 
 
 @pytest.mark.parametrize("requirement", PROJECT["dependencies"])

@@ -40,7 +40,7 @@ def _deploy(options: Namespace, track: pipeline.Track) -> Path:
 
 
 EXTRACT = Command(
-    help="cut the chosen subnet out, recalibrate it, measure it on the test split",
+    help="cut the chosen subnet out, recalibrate and measure it",
     example="ofa extract --front runs/pixel/fronts/pixel1.json --out runs/pixel",
     add_flags=_add_extract_flags,
     run=_extract,

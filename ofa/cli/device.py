@@ -107,7 +107,7 @@ def _add_evidence(table: "Table", evidence: Evidence) -> None:
 
 
 PROFILE = Command(
-    help="measure a device that can be reached, and fit its latency model",
+    help="measure a device, and fit its latency model",
     example="ofa profile --device host --fresh --check 50",
     details="It goes on where it was cut off. --device takes a name, see ofa devices, or the "
     "folder of a device.yaml of your own, see docs/measure_your_device.md.",

@@ -13,12 +13,14 @@ from ofa.latency import Device, LatencyModel, load_model
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 56, 16
 _DETAILS = """\
-  ofa devices                 list every device, how its latency is known, and with what error
-  ofa devices show pixel      networks foretold against measured, and what the model rests on
-  ofa devices adapt pixel --measured networks.json --checkpoint NAME --out my-phone
-                              the model of a device of yours from 4 to 20 measured subnets:
-                              {"networks": [{"arch": {...}, "latency_ms": 4.2}, ...]}, archs as in
-                              a front or a bundle's arch.json; pixel is the device it resembles"""
+  ofa devices            every device, how its latency is known, with what error
+  ofa devices show pixel
+                         networks foretold against measured, and the sources
+  ofa devices adapt pixel --measured FILE --checkpoint NAME --out my-phone
+                         a device of yours from 4 to 20 measured subnets; pixel
+                         is the one it resembles. FILE is
+                         {"networks": [{"arch": {...}, "latency_ms": 4.2}, ...]}
+                         with archs as in a front or a bundle's arch.json"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +183,7 @@ def _plot(model: LatencyModel) -> str:
 
 
 DEVICES = Command(
-    help="list the devices, how each is known, and with what error; show or adapt one",
+    help="list the devices and their errors; show or adapt one",
     example="ofa devices show pixel",
     add_flags=_add_flags,
     run=_run,

@@ -6,19 +6,22 @@ result as JSON, for programs. What the user can mend is one line on stderr and e
 
 import sys
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, Namespace
 
-import ofa
 from ofa import pipeline
 from ofa.cli import screen
 from ofa.cli.bench import BENCH
 from ofa.cli.bundle import DEPLOY, EXTRACT
 from ofa.cli.command import Command
+from ofa.cli.completion import completion_of
 from ofa.cli.device import PROFILE
 from ofa.cli.devices import DEVICES
 from ofa.cli.finetune import FINETUNE
 from ofa.cli.fit_predictor import FIT_PREDICTOR
+from ofa.cli.near_misses import explain
 from ofa.cli.pack import PACK
+from ofa.cli.parsing import build_parser, options_of
+from ofa.cli.progress import working
 from ofa.cli.reference import EXPORT_WEIGHTS, IMPORT, INSPECT
 from ofa.cli.sample import SAMPLE
 from ofa.cli.search import SEARCH
@@ -28,25 +31,33 @@ from ofa.cli.train import TRAIN
 from ofa.cli.verify import VERIFY
 from ofa.errors import OfaError
 
-COMMANDS: dict[str, Command] = {
-    "specialize": SPECIALIZE,
-    "train": TRAIN,
-    "sweep": SWEEP,
-    "sample": SAMPLE,
-    "fit-predictor": FIT_PREDICTOR,
-    "devices": DEVICES,
-    "profile": PROFILE,
-    "search": SEARCH,
-    "extract": EXTRACT,
-    "finetune": FINETUNE,
-    "deploy": DEPLOY,
-    "verify": VERIFY,
-    "bench": BENCH,
-    "pack": PACK,
-    "inspect": INSPECT,
-    "import": IMPORT,
-    "export-weights": EXPORT_WEIGHTS,
+CHAPTERS: dict[str, dict[str, Command]] = {
+    "The whole way, from a supernet to an engine": {"specialize": SPECIALIZE},
+    "A supernet, and what is known of it": {
+        "train": TRAIN,
+        "sweep": SWEEP,
+        "sample": SAMPLE,
+        "fit-predictor": FIT_PREDICTOR,
+        "inspect": INSPECT,
+        "pack": PACK,
+    },
+    "Devices": {"devices": DEVICES, "profile": PROFILE},
+    "From a supernet to an engine, step by step": {
+        "search": SEARCH,
+        "extract": EXTRACT,
+        "finetune": FINETUNE,
+        "deploy": DEPLOY,
+        "verify": VERIFY,
+        "bench": BENCH,
+    },
+    "The reference Once-for-All project": {
+        "import": IMPORT,
+        "export-weights": EXPORT_WEIGHTS,
+    },
 }
+COMMANDS = {name: command for chapter in CHAPTERS.values() for name, command in chapter.items()}
+CHAPTERS["This shell"] = {"completion": completion_of(COMMANDS)}
+COMMANDS |= CHAPTERS["This shell"]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,18 +67,19 @@ def main(argv: list[str] | None = None) -> int:
         0, or 1 after an error that the user can mend.
     """
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in COMMANDS:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if argv[0] in COMMANDS:
         argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
+    parser = build_parser(COMMANDS, flags_of=argv[:1] if argv[0] in COMMANDS else ())
     try:
-        parser = _parser(argv)
         options = parser.instantiate(parser.parse_args(argv))
-        if options.command is None:
-            parser.print_help()
-            return 0
-        _run(COMMANDS[options.command], options[options.command])
+        _run(COMMANDS[options.command], options[options.command], label=f"ofa {options.command}")
     except ArgumentError as error:
-        where = f"ofa {argv[0]}" if argv and argv[0] in COMMANDS else "ofa"
-        reason = " ".join((error.message or str(error)).split()).replace(f"{argv[0]}.", "--")
+        known = options_of(parser, argv[0]) if argv[0] in COMMANDS else ()
+        where = f"ofa {argv[0]}" if argv[0] in COMMANDS else "ofa"
+        reason = explain(error.message or str(error), argv, known)
         return _fail(f"{where}: {reason}; see {where} --help")
     except OfaError as error:
         return _fail(f"ofa {argv[0]}: {' '.join(str(error).split())}")
@@ -80,8 +92,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _run(command: Command, options: Namespace) -> None:
-    result = command.run(options, pipeline.untracked if options.quiet else screen.track)
+def _run(command: Command, options: Namespace, *, label: str) -> None:
+    if options.quiet:
+        result = command.run(options, pipeline.untracked)
+    else:
+        with working(label) as track:
+            result = command.run(options, track)
     if options.json:
         screen.show_json(result)
     elif not options.quiet:
@@ -91,27 +107,22 @@ def _run(command: Command, options: Namespace) -> None:
         raise OfaError(failure)
 
 
-def _parser(argv: list[str]) -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="ofa",
-        description="Train one elastic supernet; cut from it the right network for every device.",
-        epilog="Each command explains itself: ofa COMMAND --help",
-        exit_on_error=False,
-        version=ofa.__version__,
+def _overview() -> str:
+    """Every command in a line, by what it is for."""
+    width = max(map(len, COMMANDS))
+    chapters = (
+        "\n".join([f"{title}:", *(f"  {name:<{width}}  {c.help}" for name, c in chapter.items())])
+        for title, chapter in CHAPTERS.items()
     )
-    subcommands = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        subparser = ArgumentParser(
-            description=f"{command.help[0].upper()}{command.help[1:]}. {command.details}".strip(),
-            epilog=f"example: {command.example}",
-            exit_on_error=False,
-        )
-        if name in argv[:1]:
-            command.add_flags(subparser)
-            subparser.add_argument("--json", action="store_true", help="print the result as JSON")
-            subparser.add_argument("--quiet", action="store_true", help="print errors only")
-        subcommands.add_subcommand(name, subparser, help=command.help)
-    return parser
+    return "\n\n".join(
+        [
+            "usage: ofa COMMAND [options]",
+            "Train one elastic supernet; cut from it the right network for every device.",
+            *chapters,
+            "Each command explains itself: ofa COMMAND --help; all take --json and --quiet.\n"
+            "example: ofa specialize --device pixel --budget-ms 2",
+        ]
+    )
 
 
 def _fail(message: str) -> int:

@@ -59,7 +59,7 @@ def _show(tuned: FineTuned) -> None:
 
 
 FINETUNE = Command(
-    help="train an extracted subnet further, or transfer it to other images",
+    help="train a subnet further, or transfer it to other images",
     example="ofa finetune --subnet runs/pixel/subnets/ID --epochs 10",
     add_flags=_add_flags,
     run=_finetune,

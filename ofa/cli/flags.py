@@ -94,7 +94,12 @@ def add_seed(parser: ArgumentParser) -> None:
 
 def add_recipe(parser: ArgumentParser) -> None:
     """``--recipe``, and a flag for each of its fields."""
-    parser.add_argument("--recipe", action="config", help="YAML file, e.g. recipes/tiny.yaml")
+    parser.add_argument(
+        "--recipe",
+        action="config",
+        metavar="FILE",
+        help="YAML file, or the name of a shipped recipe",
+    )
     # Without a default, since jsonargparse would take a family's fields for those of the default's.
     parser.add_argument(
         "--space",
@@ -112,9 +117,16 @@ def recipe(options: Namespace) -> Recipe:
     return Recipe(space=options.space, data=options.data, train=options.train)
 
 
-def with_default_recipe(argv: list[str]) -> list[str]:
-    """A command line that names images but no recipe, with the recipe for folders of images."""
+def with_whole_recipe(argv: list[str]) -> list[str]:
+    """A command line with its recipe as a path.
+
+    A shipped recipe may be named; where images are named and no recipe, it is the one for folders.
+    """
     words = [word.partition("=")[0] for word in argv]
+    if "--recipe" in words[:-1] and not Path(given := argv[words.index("--recipe") + 1]).exists():
+        path = shipped("recipes") / f"{Path(given).stem}.yaml"
+        if path.is_file() and given in (path.stem, f"recipes/{path.name}"):
+            return [str(path) if word == given else word for word in argv]
     if "--recipe" in words or "--data.root" not in words:
         return argv
     return ["--recipe", str(shipped("recipes") / "image_folder.yaml"), *argv]

@@ -25,7 +25,7 @@ def add_flags(parser: ArgumentParser) -> None:
         "--budgets",
         default=None,
         metavar="LIST",
-        help="budgets of each of --devices: ms, or shares of its range, e.g. 5,10,25%%",
+        help="budgets of each of --devices: ms, or shares of its range, e.g. 5,10,25%",
     )
     parser.add_argument(
         "--fleet",

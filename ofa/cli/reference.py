@@ -102,21 +102,21 @@ def _inspect(options: Namespace, track: pipeline.Track) -> NetworkSummary | Spac
 
 
 INSPECT = Command(
-    help="show the size and cost of a space or an arch, layer by layer",
+    help="show the size and cost of a space or an arch",
     example="ofa inspect recipes/fashion_mnist.yaml",
     add_flags=_add_inspect_flags,
     run=_inspect,
 )
 
 IMPORT = Command(
-    help="read a supernet, subnet, predictor or latency table of the reference project",
-    example="ofa import ofa_mbv3_d234_e346_k357_w1.2 --family ofa_mbv3_w1.2 --out runs/w1.2",
+    help="read its supernets, subnets, predictors and latency tables",
+    example="ofa import ofa_mbv3_d234_e346_k357_w1.2 --family ofa_mbv3_w1.2",
     add_flags=_add_import_flags,
     run=_import,
 )
 
 EXPORT_WEIGHTS = Command(
-    help="write weights in the reference project's spelling, bit for bit",
+    help="write weights in its spelling, bit for bit",
     example="ofa export-weights runs/w1.2/supernet.safetensors --out w1.2.pth",
     add_flags=_add_export_weights_flags,
     run=_export_weights,

@@ -57,7 +57,7 @@ def _shard(text: str) -> pipeline.Shard:
 
 
 SAMPLE = Command(
-    help="measure subnets of a supernet; goes on where it was cut off",
+    help="measure subnets of a supernet, on where it was cut off",
     example="ofa sample --checkpoint runs/fashion_mnist --num 1200",
     add_flags=_add_flags,
     run=_sample,

@@ -1,14 +1,11 @@
-"""How results look on a terminal: tables, progress, JSON."""
+"""How results look on a terminal: tables, lines, JSON."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-T = TypeVar("T")
 
 
 def table(title: str, *columns: str) -> "Table":
@@ -34,14 +31,3 @@ def show_json(result: Any) -> None:
     from pydantic import TypeAdapter
 
     print(json.dumps(TypeAdapter(Any).dump_python(result, mode="json"), indent=2, allow_nan=False))
-
-
-def track(items: Iterable[T], label: str) -> Iterable[T]:
-    """Items with a progress bar on stderr, where stderr is a terminal."""
-    from rich.console import Console
-    from rich.progress import track as bar
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return items
-    return bar(items, description=label, console=console, transient=True)

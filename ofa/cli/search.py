@@ -135,7 +135,7 @@ def _show_comparison(result: pipeline.StrategyComparison) -> None:
 
 
 SEARCH = Command(
-    help="find the accuracy-latency front of a device, or of a whole fleet",
+    help="find the accuracy-latency front of a device, or a fleet",
     example="ofa search --device pixel --budget-ms 2 --out runs/pixel",
     add_flags=_add_flags,
     run=_search,

@@ -113,19 +113,17 @@ def _latency_row(name: str, latency: "Latency", word: str) -> tuple[str, str, st
 
 
 SPECIALIZE = Command(
-    help="search, cut out, calibrate, export and check the right subnet for a device",
+    help="search, cut out, build and check the engine for a device",
     example="ofa specialize --device pixel --budget-ms 2",
     add_flags=_add_flags,
     run=_specialize,
     show=_show,
     details=(
-        "The front of the device is searched with the accuracy predictor and the latency "
-        "model; the eight most promising subnets within the budget are measured on the search "
-        "split; the best is cut out, recalibrated, exported to ONNX, built into the device's "
-        "engine, and every form is compared with the one before on all test images. An engine "
-        "that misses an asked budget on a device within reach sends the search back to aim "
-        "lower. OUT/bundles/SUBNET-DEVICE then holds the engines, a manifest with every number "
-        "and every SHA-256, a report that opens offline, the weights, and a script that runs "
-        "them. A device at hand is profiled on first use."
+        "The device's front is searched with the accuracy predictor and the latency model; its "
+        "eight best subnets within the budget are measured; the winner is cut out, recalibrated, "
+        "built into the device's engine, and compared, form by form, on all test images. An "
+        "engine that measures slower than an asked budget sends the search back to aim lower. A "
+        "device at hand is profiled on first use.\n\n"
+        "OUT/bundles/SUBNET-DEVICE then holds engines, manifest, report, weights and a script."
     ),
 )

@@ -90,10 +90,11 @@ TRAIN = Command(
     add_flags=_add_flags,
     run=_train,
     show=_show,
-    complete=flags.with_default_recipe,
+    complete=flags.with_whole_recipe,
     details=(
-        "Every field of the recipe is a flag, too; with --data.root alone, the recipe is "
-        "image_folder.yaml. OUT holds supernet.safetensors, the resolved recipe, logs (CSV, "
+        "The recipe is a file or the name of a shipped one; with --data.root FOLDER alone, it is "
+        "image_folder. Every field is a flag, too, e.g. --train.batch_size 64; --print_config "
+        "prints them all. OUT holds supernet.safetensors, the resolved recipe, logs (CSV, "
         "TensorBoard), and last.ckpt, where --resume goes on."
     ),
 )

@@ -39,7 +39,7 @@ def _failure(verified: Verified) -> str | None:
 
 
 VERIFY = Command(
-    help="check a bundle: its hashes, then every form of the network against the one before",
+    help="check a bundle: hashes, then each form against the one before",
     example="ofa verify runs/specialize/bundles/ID-pixel1",
     add_flags=_add_flags,
     run=_verify,

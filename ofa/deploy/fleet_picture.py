@@ -5,30 +5,17 @@ Past a dozen devices, which no eye tells apart, lines are grey and the fastest, 
 slowest devices stand out.
 """
 
-import io
-from typing import Any
-
 import numpy as np
 
+from ofa import style
 from ofa.fleet_files import DeviceOutcome, FleetOutcome
-
-_TOLD_APART = 8
-# Okabe & Ito's palette, which the color-blind tell apart.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-_MARKERS = "osD^vPX*"
-_STROKES = ("-", "--", "-.", ":")
 
 
 def draw_fleet(outcome: FleetOutcome) -> bytes:
     """The picture as a PNG."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    style: dict[Any, Any] = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False,
-                             "legend.frameon": False, "text.parse_math": False}  # fmt: skip
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(9, 5), layout="constrained")
+    with style.drawing(9, 5) as figure:
         axes = figure.add_subplot()
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -36,28 +23,24 @@ def draw_fleet(outcome: FleetOutcome) -> bytes:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("estimated latency, ms (log scale)")
         axes.set_ylabel("predicted top-1, %")
-        axes.grid(color="#E3E3E3", linewidth=0.8)
         named = _named(outcome.devices)
         for device in outcome.devices:
             if device not in named:
-                axes.plot(*_columns(device), color="#BBBBBB", linewidth=0.9)
+                axes.plot(*_columns(device), color=style.OTHERS, linewidth=0.9)
         for index, device in enumerate(named):
-            axes.plot(*_columns(device), color=_COLORS[index], linewidth=1.8,
-                      linestyle=_STROKES[index % 4], marker=_MARKERS[index], markersize=5,
-                      markevery=max(1, len(device.front) // 8), label=device.device)  # fmt: skip
+            drawn = style.series(index, num_points=len(device.front))
+            axes.plot(*_columns(device), **drawn, label=device.device)
         others = len(outcome.devices) - len(named)
         if others:
-            axes.plot([], [], color="#BBBBBB", label=f"{others} other devices")
+            axes.plot([], [], color=style.OTHERS, label=f"{others} other devices")
         figure.legend(loc="outside right upper")
-        file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=150)
-        return file.getvalue()
+        return style.saved(figure)
 
 
 def _named(devices: tuple[DeviceOutcome, ...]) -> list[DeviceOutcome]:
     """Devices drawn in colors: all, or an even choice from the fastest to the slowest."""
     by_speed = sorted(devices, key=lambda device: device.lowest_ms)
-    rows = np.linspace(0, len(devices) - 1, min(_TOLD_APART, len(devices))).round().astype(int)
+    rows = np.linspace(0, len(devices) - 1, min(style.MAX_SERIES, len(devices))).round().astype(int)
     return [by_speed[row] for row in rows]
 
 

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import Any, Literal
 
+from ofa import style
+
 Format = Literal["png", "svg", "css-svg"]
 
 _COLORS = {
-    "ink": "#1d2733",
-    "muted": "#6b7683",
-    "grid": "#dfe4ea",
-    "paper": "#fdfdfe",
+    "ink": style.INK,
+    "muted": style.MUTED,
+    "grid": style.GRID,
+    "paper": style.PAPER,
     "sample": "#9aa5b1",
-    "front": "#1f5fbf",
-    "candidate": "#c2570c",
-    "chosen": "#0d7a4f",
+    "front": "#0072b2",
+    "candidate": "#d55e00",
+    "chosen": "#007a5a",
     "rival": "#8a5a9e",
 }
 """CSS variable of the page, and the color on paper."""
@@ -74,33 +76,14 @@ def draw_front(picture: FrontPicture, *, format: Format, width_inches: float) ->
         format: ``css-svg`` is an ``<svg>`` element for a page that defines ``--ink`` and the rest.
         width_inches: Text keeps its size, so that a narrow picture is readable on a phone.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    style: dict[Any, Any] = {
-        "font.family": "DejaVu Sans", "font.size": 11, "text.color": _COLORS["ink"],
-        "axes.edgecolor": _COLORS["muted"], "axes.labelcolor": _COLORS["ink"],
-        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-        "axes.axisbelow": True, "grid.color": _COLORS["grid"], "grid.linewidth": 0.8,
-        "xtick.color": _COLORS["muted"], "xtick.labelcolor": _COLORS["ink"],
-        "ytick.color": _COLORS["muted"], "ytick.labelcolor": _COLORS["ink"],
-        "svg.fonttype": "none", "svg.hashsalt": f"front {width_inches}",
-        "text.parse_math": False, "legend.frameon": False,
-    }  # fmt: skip
-    with mpl.rc_context(style):
-        narrow = width_inches < 6
-        height_inches = 5.4 if narrow else 5.0
-        figure = Figure(figsize=(width_inches, height_inches))
-        figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
+    narrow = width_inches < 6
+    with style.drawing(width_inches, 5.4 if narrow else 5.0) as figure:
         _draw(figure, picture, narrow=narrow)
+        if format != "css-svg":
+            return style.saved(figure, format=format)
         file = io.BytesIO()
-        if format == "png":
-            figure.savefig(file, format="png", dpi=150, facecolor=_COLORS["paper"])
-            return file.getvalue()
-        transparent = format == "css-svg"
-        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=transparent)
-    svg = file.getvalue()
-    return _for_page(svg.decode()).encode() if format == "css-svg" else svg
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+    return _for_page(file.getvalue().decode()).encode()
 
 
 def _draw(figure: Any, picture: FrontPicture, *, narrow: bool) -> None:

@@ -5,13 +5,12 @@ A folder ``devices/<id>/`` holds ``device.yaml`` (what the device is and how to 
 instant.
 """
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ofa import artifacts
-from ofa.errors import BadArtifact, UnknownDevice
+from ofa.errors import BadArtifact, UnknownDevice, did_you_mean
 from ofa.runtime.target import parse_address
 
 
@@ -131,11 +130,9 @@ def load_device(root: Path, name: str) -> Device:
     by_name = {known: device for device in list_devices(root) for known in device.names}
     if name in by_name:
         return by_name[name]
-    near = difflib.get_close_matches(name.lower(), by_name, n=3, cutoff=0.5)
-    guess = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownDevice(
-        f"no device is called {name!r}; {guess}known: {', '.join(sorted(by_name))}; "
-        "or give the folder of a device.yaml of your own"
+        f"no device is called {name!r}{did_you_mean(name, by_name) or ';'} ofa devices lists all "
+        f"{len(by_name)} names; or give the folder of a device.yaml of your own"
     )
 
 

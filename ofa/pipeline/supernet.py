@@ -10,6 +10,8 @@ from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.recipe import Recipe
 
+CURVES = "learning_curves.svg"
+
 _log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
@@ -34,13 +36,14 @@ def train(
             does not fit is left at its random start.
 
     Returns:
-        ``out/supernet.safetensors``; beside it lie the resolved recipe, logs and ``last.ckpt``.
+        ``out/supernet.safetensors``; beside it lie the resolved recipe, logs, their picture and
+        ``last.ckpt``.
 
     Raises:
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
-        recipe.
+            recipe.
     """
-    from ofa.train import fit
+    from ofa.train import draw_curves, fit, read_curves
 
     recipe, splits, module = prepared(recipe)
     if init and not resume:
@@ -49,6 +52,8 @@ def train(
     fit(module, folder=out, resume=resume, progress=progress)
     if module.ranks.rank == 0:
         _write(out / files.SUPERNET, module, splits)
+        phases = tuple(phase.name for phase in recipe.train.phases)
+        artifacts.write_atomically(out / CURVES, draw_curves(read_curves(out), phases))
     return out / files.SUPERNET
 
 

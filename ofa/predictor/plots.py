@@ -1,11 +1,11 @@
 """Pictures of a predictor: how well it does, what more pairs would buy, what each gene does."""
 
-import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ofa import style
 from ofa.predictor.fit import MIN_PAIRS, FittedPredictor, fit_predictor
 from ofa.space import AnyEncoding, Genotypes
 
@@ -66,8 +66,8 @@ def learning_curve(
 
 
 def _predicted(axes: "Axes", fitted: FittedPredictor, top1: np.ndarray) -> None:
-    axes.scatter(top1, fitted.left_out, s=6, alpha=0.5)
-    axes.axline((float(top1.mean()), float(top1.mean())), slope=1, color="gray", linewidth=1)
+    axes.scatter(top1, fitted.left_out, s=6, alpha=0.5, color=style.series(0)["color"])
+    axes.axline((float(top1.mean()), float(top1.mean())), slope=1, color=style.MUTED, linewidth=1)
     report = fitted.report
     axes.set_title(f"left out: tau {report.kendall_tau:.3f}, RMSE {report.rmse:.3f} points")
     axes.set(xlabel="measured top-1, %", ylabel="predicted top-1, %")
@@ -77,27 +77,28 @@ def _curve(
     axes: "Axes", encoding: AnyEncoding, genotypes: Genotypes, top1: np.ndarray, seed: int
 ) -> None:
     curve = learning_curve(encoding, genotypes, top1, seed=seed)
-    axes.plot(list(curve), list(curve.values()), marker="o")
+    axes.plot(list(curve), list(curve.values()), **style.series(0))
     axes.set(xlabel="measured subnets", ylabel="Kendall tau on the left-out", xscale="log")
 
 
 def _genes(axes: "Axes", fitted: FittedPredictor, seed: int) -> None:
     effects = gene_effects(fitted, seed=seed)
     for row, (_, values) in enumerate(effects):
-        axes.plot(values, np.full(len(values), row), color="lightgray", zorder=1)
-        axes.scatter(values, np.full(len(values), row), c=np.arange(len(values)), s=14, zorder=2)
+        axes.plot(values, np.full(len(values), row), color=style.OTHERS, zorder=1)
+        axes.scatter(
+            values,
+            np.full(len(values), row),
+            c=np.arange(len(values)),
+            cmap="cividis",
+            s=14,
+            zorder=2,
+        )
     axes.set_yticks(range(len(effects)), [name for name, _ in effects], fontsize=6)
     axes.invert_yaxis()
     axes.set(xlabel="points of top-1 over the first choice; dark to light: first to last choice")
 
 
 def _picture(draw: Callable[["Axes"], None]) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure.add_subplot())
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": ""})
-    return buffer.getvalue()
+    with style.drawing(6, 4.5) as figure:
+        draw(figure.add_subplot())
+        return style.saved(figure)

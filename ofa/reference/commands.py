@@ -8,7 +8,7 @@ from typing import Any
 
 import ofa
 from ofa import artifacts, checkpoint
-from ofa.errors import BadArtifact, IllegalSpace
+from ofa.errors import BadArtifact, IllegalSpace, did_you_mean
 from ofa.reference.imported import SUBNET, Imported, is_imported, read_imported, write_imported
 from ofa.space import (
     FAMILIES,
@@ -276,13 +276,16 @@ def _space(target: str) -> AnySpace:
         return checkpoint.read_supernet(file)[1].space
     raise BadArtifact(
         f"{target!r} is no checkpoint, recipe or arch; give a path, JSON, or a family of "
-        f"{sorted(_ALL_FAMILIES)}"
+        f"{', '.join(sorted(_ALL_FAMILIES))}{did_you_mean(target, _ALL_FAMILIES)}"
     )
 
 
 def _family(name: str) -> AnySpace:
     if name not in _ALL_FAMILIES:
-        raise IllegalSpace(f"family {name!r} is not one of {sorted(_ALL_FAMILIES)}")
+        raise IllegalSpace(
+            f"family {name!r} is not one of {', '.join(sorted(_ALL_FAMILIES))}"
+            f"{did_you_mean(name, _ALL_FAMILIES)}"
+        )
     return _ALL_FAMILIES[name]()
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ofa.errors import OfaError
+from ofa.errors import OfaError, did_you_mean
 from ofa.search.archive import Score
 from ofa.search.evolution import random_front, search_front
 from ofa.search.front import Front
@@ -74,7 +74,10 @@ def find_strategy(name: str) -> Strategy:
         OfaError: If there is none of that name; lists all.
     """
     if name not in STRATEGIES:
-        raise OfaError(f"search: strategy {name!r} is not one of {', '.join(STRATEGIES)}")
+        raise OfaError(
+            f"search: strategy {name!r} is not one of {', '.join(STRATEGIES)}"
+            f"{did_you_mean(name, STRATEGIES)}"
+        )
     return STRATEGIES[name]
 
 

@@ -30,8 +30,7 @@ class CostTable:
         encoding: Encoding of the space.
         fixed: Cost of the layers that every arch of a resolution has, float64[resolutions].
         slots: Cost of each block slot, float64[slots, resolutions, 1 + kernels * expands]; index 0
-        of
-            the last axis is the absent block, which costs 0.
+            of the last axis is the absent block, which costs 0.
         reduce: How layer costs combine into the cost of a network.
     """
 

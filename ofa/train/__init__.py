@@ -1,5 +1,6 @@
 """Supernet training: sandwich sampling, progressive shrinking, distillation."""
 
+from ofa.train.curves import Curves, draw_curves, read_curves
 from ofa.train.fit import fit
 from ofa.train.lone import Lone
 from ofa.train.module import SupernetModule
@@ -15,6 +16,7 @@ from ofa.train.warm_start import WarmStart, warm_start_
 
 __all__ = [
     "Alone",
+    "Curves",
     "Elastic",
     "Lone",
     "PlannedPhase",
@@ -28,11 +30,13 @@ __all__ = [
     "Varied",
     "WarmStart",
     "current_ranks",
+    "draw_curves",
     "fit",
     "phase_at",
     "plan",
     "probe",
     "range_test",
+    "read_curves",
     "read_varied",
     "shortened",
     "warm_start_",
