@@ -63,11 +63,9 @@ def read_arch(
 def read_arch_json(text: str, space: SearchSpace, *, resolution: int | None = None) -> Arch:
     """As ``read_arch``, from JSON, the form of the keys in the reference's accuracy tables."""
     try:
-        choices = json.loads(text)
-    except ValueError as error:
-        raise IllegalArch(f"arch: not readable as JSON ({error}); mend its text") from error
-    if not isinstance(choices, dict):
-        raise IllegalArch(f"arch: {type(choices).__name__} is not a dictionary of choices")
+        choices = artifacts.parse_json(text, where="arch")
+    except BadArtifact as error:
+        raise IllegalArch(str(error)) from error
     return read_arch(choices, space, resolution=resolution)
 
 

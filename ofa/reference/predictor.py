@@ -231,11 +231,10 @@ def read_predictor(path: Path, encoding: Encoding) -> ReferencePredictor:
         IllegalSpace: If the space has a choice that the predictor was not trained on.
     """
     tensors, notes = artifacts.read_tensors(path)
-    try:
-        form = artifacts.parse(Form, json.loads(notes[PREDICTOR]), where=str(path))
-        layers = tuple(
-            (tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(4)
-        )
-    except (KeyError, ValueError) as error:
-        raise BadArtifact(f"{path}: holds no reference predictor; import it again") from error
+    names = [(f"layers.{i}.weight", f"layers.{i}.bias") for i in range(4)]
+    if PREDICTOR not in notes or set(tensors) != {name for pair in names for name in pair}:
+        raise BadArtifact(f"{path}: holds no reference predictor; import it again")
+    text = artifacts.parse_json(notes[PREDICTOR], where=str(path))
+    form = artifacts.parse(Form, text, where=str(path))
+    layers = tuple((tensors[weight], tensors[bias]) for weight, bias in names)
     return ReferencePredictor(encoding=encoding, form=form, layers=layers)
