@@ -229,14 +229,14 @@ def check_input(body: Mapping[str, Any], name: str, path: Path, *, where: Path) 
         )
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, *, max_bytes: int = 2**20) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
         BadArtifact: If it is missing, not YAML, or not a mapping; see ``ofa.plain_data`` for what
             else is refused.
     """
-    return yaml_mapping(read_bytes(path, max_bytes=2**20), where=str(path))
+    return yaml_mapping(read_bytes(path, max_bytes=max_bytes), where=str(path))
 
 
 def write_yaml(path: Path, body: Mapping[str, object], *, header: str = "") -> None:

@@ -171,15 +171,15 @@ def test_an_unreadable_image_folder_is_refused_before_anything_is_written(capsys
 
 
 def test_images_without_a_recipe_are_trained_by_the_recipe_for_folders():
-    from ofa.cli.flags import with_default_recipe
+    from ofa.cli.flags import with_recipe
 
-    completed = with_default_recipe(["--data.root", "IMAGES"])
+    completed = with_recipe(["--data.root", "IMAGES"])
 
     assert completed[0] == "--recipe"
     assert completed[1].endswith("image_folder.yaml")
     assert completed[2:] == ["--data.root", "IMAGES"]
     own = ["--recipe=own.yaml", "--data.root", "IMAGES"]
-    assert with_default_recipe(own) == own
+    assert with_recipe(own) == own
 
 
 def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys):

@@ -10,7 +10,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 import ofa
 from ofa import pipeline
-from ofa.cli import screen
+from ofa.cli import flags, screen
 from ofa.cli.bench import BENCH
 from ofa.cli.bundle import DEPLOY, EXTRACT
 from ofa.cli.command import Command
@@ -52,11 +52,11 @@ def main(argv: list[str] | None = None) -> int:
         0, or 1 after an error that the user can mend.
     """
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in COMMANDS:
-        argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
     try:
+        if argv and argv[0] in COMMANDS:
+            argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
         parser = _parser(argv)
-        options = parser.instantiate(parser.parse_args(argv))
+        options = parser.parse_args(argv)
         if options.command is None:
             parser.print_help()
             return 0
@@ -93,6 +93,7 @@ def _parser(argv: list[str]) -> ArgumentParser:
         description="Train one elastic supernet; cut from it the right network for every device.",
         epilog="Each command explains itself: ofa COMMAND --help",
         exit_on_error=False,
+        parser_mode=flags.PLAIN,
         version=ofa.__version__,
     )
     subcommands = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
@@ -101,6 +102,7 @@ def _parser(argv: list[str]) -> ArgumentParser:
             description=f"{command.help[0].upper()}{command.help[1:]}. {command.details}".strip(),
             epilog=f"example: {command.example}",
             exit_on_error=False,
+            parser_mode=flags.PLAIN,
         )
         if name in argv[:1]:
             command.add_flags(subparser)

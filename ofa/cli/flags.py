@@ -2,12 +2,20 @@
 
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace, set_loader
 
+from ofa import artifacts
+from ofa.errors import BadArtifact
 from ofa.pipeline import Wish
+from ofa.plain_data import yaml_value
 from ofa.recipe import Recipe
 from ofa.shipped import shipped
 from ofa.space import ResNetSpace, SearchSpace
+
+PLAIN = "plain"
+"""Mode of a parser that reads recipes and values as files of strangers are read."""
+
+_MAX_BYTES = 2**16  # of a recipe
 
 
 def add_device(parser: ArgumentParser, *, required: bool = True) -> None:
@@ -106,15 +114,45 @@ def add_recipe(parser: ArgumentParser) -> None:
 
 
 def recipe(options: Namespace) -> Recipe:
-    """The recipe that the flags of ``add_recipe`` make."""
-    if options.space is None:
-        return Recipe(data=options.data, train=options.train)
-    return Recipe(space=options.space, data=options.data, train=options.train)
+    """The recipe that the flags of ``add_recipe`` make.
+
+    Raises:
+        BadArtifact: If it is none that can be run; names the first field at fault.
+    """
+    chosen = {name: options[name] for name in ("space", "data", "train")}
+    body = {name: _fields(value) for name, value in chosen.items() if value is not None}
+    return artifacts.parse(Recipe, body, where="recipe")
 
 
-def with_default_recipe(argv: list[str]) -> list[str]:
-    """A command line that names images but no recipe, with the recipe for folders of images."""
+def with_recipe(argv: list[str]) -> list[str]:
+    """A command line whose recipe can be read; one that names images alone gets a recipe for them.
+
+    Raises:
+        BadArtifact: If the file is missing, or not YAML as ``ofa.plain_data`` reads it.
+    """
     words = [word.partition("=")[0] for word in argv]
+    for word, following in zip(argv, [*argv[1:], ""]):
+        flag, given, value = word.partition("=")
+        if flag == "--recipe":
+            artifacts.read_yaml(Path(value if given else following), max_bytes=_MAX_BYTES)
     if "--recipe" in words or "--data.root" not in words:
         return argv
     return ["--recipe", str(shipped("recipes") / "image_folder.yaml"), *argv]
+
+
+def _fields(value: object) -> object:
+    """What the parser gathered, as plain data; it wraps some specs in the path of their class."""
+    if isinstance(value, Namespace):
+        if "class_path" in value:
+            return _fields(value.get("init_args", Namespace()))
+        return {name: _fields(part) for name, part in vars(value).items()}
+    if isinstance(value, list | tuple):
+        return [_fields(part) for part in value]
+    return value
+
+
+def _plain(text: str) -> object:
+    return yaml_value(text, where="value")
+
+
+set_loader(PLAIN, _plain, exceptions=(BadArtifact,))

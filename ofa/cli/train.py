@@ -90,7 +90,7 @@ TRAIN = Command(
     add_flags=_add_flags,
     run=_train,
     show=_show,
-    complete=flags.with_default_recipe,
+    complete=flags.with_recipe,
     details=(
         "Every field of the recipe is a flag, too; with --data.root alone, the recipe is "
         "image_folder.yaml. OUT holds supernet.safetensors, the resolved recipe, logs (CSV, "

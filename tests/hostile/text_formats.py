@@ -1,7 +1,6 @@
 """Text: recipes, spaces, archs, devices, latency models and tables, fronts, fleets, measurements."""
 
 import argparse
-import contextlib
 import json
 from dataclasses import asdict
 from functools import cache
@@ -33,7 +32,8 @@ def _read_recipe(folder: Path, data: bytes) -> object:
     path = placed(folder, "recipe.yaml", data)
     try:
         parser = _recipe_parser()
-        return flags.recipe(parser.instantiate(parser.parse_args(["--recipe", str(path)])))
+        words = flags.with_recipe(["--recipe", str(path)])
+        return flags.recipe(parser.parse_args(words))
     except ArgumentError as error:  # which the command line prints in one line, as an OfaError
         raise OfaError(str(error)) from error
 
@@ -44,7 +44,7 @@ def _recipe_parser() -> argparse.ArgumentParser:
 
     from ofa.cli import flags
 
-    parser = ArgumentParser(exit_on_error=False)
+    parser = ArgumentParser(exit_on_error=False, parser_mode=flags.PLAIN)
     flags.add_recipe(parser)
     return parser
 
@@ -57,22 +57,30 @@ def _read_space(folder: Path, data: bytes) -> object:
 
 
 def _archs() -> list[bytes]:
-    mobile, resnet = FAMILIES["ofa_mbv3_w1.0"](), RESNET_FAMILIES["ofa_resnet50"]()
     dialect = {"ks": [3] * 20, "e": [3] * 20, "d": [2] * 5, "r": 128}
-    wide = {"d": [0, 0, 0, 0, 0], "e": [0.2] * 18, "w": [0] * 6, "image_size": 128}
-    own = [mobile.smallest().to_json(), resnet.smallest().to_json()]
-    return [text.encode() for text in (*own, json.dumps(dialect), json.dumps(wide))]
+    own = FAMILIES["ofa_mbv3_w1.0"]().smallest().to_json()
+    return [own.encode(), json.dumps(dialect).encode()]
 
 
 @format_("arch.json", "json", _archs)
 def _read_arch(folder: Path, data: bytes) -> object:
-    from ofa.errors import OfaError
     from ofa.reference import inspect
 
-    path = placed(folder, "arch.json", data)
-    with contextlib.suppress(OfaError):
-        inspect(str(path))
-    return inspect(str(path), space="ofa_resnet50")
+    return inspect(str(placed(folder, "arch.json", data)))
+
+
+def _resnet_archs() -> list[bytes]:
+    space = RESNET_FAMILIES["ofa_resnet50"]()
+    slots = sum(max(depths) for depths in space.stage_depths)
+    dialect = {"d": [0] * 5, "e": [0.2] * slots, "w": [0] * 6, "image_size": 128}
+    return [space.smallest().to_json().encode(), json.dumps(dialect).encode()]
+
+
+@format_("ResNet arch.json", "json", _resnet_archs)
+def _read_resnet_arch(folder: Path, data: bytes) -> object:
+    from ofa.reference import inspect
+
+    return inspect(str(placed(folder, "arch.json", data)), space="ofa_resnet50")
 
 
 def _netconfigs() -> list[bytes]:
