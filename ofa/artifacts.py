@@ -285,7 +285,7 @@ def read_tensors(path: Path, *, max_bytes: int = 2**33) -> tuple[Tensors, dict[s
         with safe_open(path, framework="np") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             notes = dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadArtifact(
             f"{path}: not a readable safetensors file ({error}); copy or make it again"
         ) from error
@@ -300,7 +300,7 @@ def unpacked_tensors(data: bytes, *, where: Path) -> Tensors:
 
     try:
         tensors = load(data)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadArtifact(
             f"{where}: not a readable safetensors file ({error}); copy or make it again"
         ) from error
@@ -339,6 +339,8 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _refuse_unnatural_tensors(tensors: Tensors, *, where: Path) -> None:
     for name, tensor in tensors.items():
+        if tensor.dtype.kind not in "fiub":
+            raise BadArtifact(f"{where}: tensor {name} is {tensor.dtype}, which is not read")
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise BadArtifact(f"{where}: tensor {name} holds values that are not finite")
 

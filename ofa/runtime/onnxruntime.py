@@ -24,6 +24,7 @@ from ofa.runtime.engine import (
     check_interface,
     engine_file,
 )
+from ofa.runtime.onnx_check import check_onnx
 from ofa.runtime.quantization import UNSIGNED
 
 ONNX_FILE = "engine.onnx"
@@ -38,7 +39,8 @@ class OrtSession(AbstractSession):
     """A loaded ONNX file, ready to run.
 
     Raises:
-        BadArtifact: If ONNX Runtime cannot load the bytes, or they do not map images to logits.
+        BadArtifact: If ``check_onnx`` refuses the bytes, ONNX Runtime cannot load them, or they do
+            not map images to logits.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class OrtSession(AbstractSession):
     ) -> None:
         import onnxruntime
 
+        check_onnx(model)
         options = session_options(threads=threads)
         session = ort_session(model, options, providers=[provider])
         self._session = session

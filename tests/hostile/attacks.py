@@ -134,7 +134,7 @@ def _onnx_bombs() -> list[bytes]:
 
     shape = helper.make_tensor("shape", TensorProto.INT64, [2], [2**20, 2**20])
     nested = helper.make_graph([], "g", [], [])
-    for _ in range(90):
+    for _ in range(30):
         node = helper.make_node("If", ["c"], ["y"], then_branch=nested)
         nested = helper.make_graph([node], "g", [], [])
     deep = ModelProto(ir_version=8)

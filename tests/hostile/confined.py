@@ -1,18 +1,23 @@
-"""Read hostile files in a process that is held to its bounds; a program of its own.
+"""Read hostile files in processes that are held to their bounds; a program of its own.
 
 ::
 
-    python tests/hostile/confined.py FORMAT FIRST LAST     attacks of these numbers, and all bombs
-    python tests/hostile/confined.py FORMAT --guided RUNS  libFuzzer looks for inputs that reach
-                                                           new lines (atheris, extra "fuzz")
+    python tests/hostile/confined.py 0 200                 attacks 0 to 199 on every format
+    python tests/hostile/confined.py 0 200 recipe          on one
+    python tests/hostile/confined.py --bombs 0 0           the costliest files of each format alone
+    python tests/hostile/confined.py --guided 0 10000 ...  libFuzzer looks for inputs that reach new
+                                                           lines (atheris: the extra "fuzz")
 
-The process may take 1 GiB above what a sound file left it with and 10 s an input; it may write
-nowhere but into the reader's own folder, start no program and open no connection. A reader returns,
-or raises an ``OfaError`` of one printable line; anything else ends the process with the number of
-the attack. The last line says what was tried, as JSON.
+Each format has a process, forked before it read anything. It may take 1 GiB above what a sound file
+left it with and 10 s an input; it may write nowhere but into the reader's own folder, start no
+program and open no connection. A reader returns, or raises an ``OfaError`` that can be printed;
+anything else is a failure. What was tried is one line of JSON a format.
 """
 
+import argparse
+import contextlib
 import json
+import logging
 import os
 import resource
 import shutil
@@ -49,6 +54,7 @@ class Confined:
         self.format = FORMATS[name]
         self.folder = folder
         self.outcomes: Counter[str] = Counter()
+        self.num_tried = 0
         self.slowest_s = 0.0
         self._watching = False
         for sound in self.format.sound():
@@ -65,6 +71,7 @@ class Confined:
         """Let the reader have the content of one file."""
         from ofa.errors import OfaError
 
+        self.num_tried += 1
         started_at = time.perf_counter()
         signal.alarm(MAX_S)
         self._watching = True
@@ -108,67 +115,70 @@ class Confined:
                 raise Escape(f"{event} {path}")
 
 
-def attack_by_number(name: str, first: int, last: int) -> dict[str, object]:
-    """Run attacks, then all bombs of the format."""
-    from hostile.attacks import attack, bombs
+def attack(name: str, first: int, last: int, *, with_bombs: bool, root: Path) -> None:
+    """Try the attacks of these numbers, and tell what came of them."""
+    from hostile import attacks
 
-    with tempfile.TemporaryDirectory() as root:
-        confined = Confined(name, Path(root) / "reader")
-        kind, sound = confined.format.kind, confined.format.sound()
-        inputs = [(n, lambda n=n: attack(sound[n % len(sound)], kind, n)) for n in range(first, last)]
-        inputs += [(f"bomb {n}", lambda bomb=bomb: bomb) for n, bomb in enumerate(bombs(kind))]
-        failures: list[str] = []
-        for number, make in inputs:
-            data = make()
-            _last_words(f"{name}: attack {number}")
-            try:
-                confined.try_(data)
-            except (Exception, Escape) as error:  # noqa: BLE001  # each is a finding
-                failures.append(_finding(number, error))
-        os.chdir("/")
-        return {
-            **confined.outcomes,
-            "slowest_s": round(confined.slowest_s, 2),
-            "failures": failures,
-        }
+    confined = Confined(name, root / "reader")
+    kind, sound = confined.format.kind, confined.format.sound()
+    failures: list[str] = []
+
+    def try_(number: object, data: bytes) -> None:
+        (root / "at").write_text(str(number))
+        try:
+            confined.try_(data)
+        except (Exception, Escape) as error:  # noqa: BLE001  # each is a finding
+            failures.append(_finding(number, error))
+
+    for number in range(first, last):
+        try_(number, attacks.attack(sound[number % len(sound)], kind, number))
+    for number, bomb in enumerate(attacks.bombs(kind) if with_bombs else ()):
+        try_(f"bomb {number}", bomb)
+    _tell(name, confined, failures, root)
 
 
-def fuzz(name: str, runs: int) -> dict[str, object]:
-    """Run libFuzzer on the reader, from the sound files; half of its mutations are attacks."""
+def guided(name: str, runs: int, *, root: Path) -> None:
+    """Let libFuzzer look for inputs, from the sound files; half of its mutations are attacks."""
     import atheris
 
-    from hostile import formats
-    from hostile.attacks import attack
+    from hostile import attacks
 
-    with tempfile.TemporaryDirectory() as root:
-        confined = Confined(name, Path(root) / "reader")
-        kind = confined.format.kind
-        corpus = Path(root) / "corpus"
-        corpus.mkdir()
-        for number, sound in enumerate(confined.format.sound()):
-            (corpus / str(number)).write_bytes(sound)
+    confined = Confined(name, root / "reader")
+    kind = confined.format.kind
+    corpus = root / "corpus"
+    corpus.mkdir()
+    for number, sound in enumerate(confined.format.sound()):
+        (corpus / str(number)).write_bytes(sound)
+    failures: list[str] = []
 
-        def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-            if seed % 2:
-                try:
-                    return attack(data, kind, seed)[:max_size]
-                except Exception:  # noqa: BLE001  # no longer sound enough to take apart
-                    pass
-            return atheris.Mutate(data, max_size)
+    def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+        if seed % 2:
+            with contextlib.suppress(Exception):  # no longer sound enough to take apart
+                return attacks.attack(data, kind, seed)[:max_size]
+        return atheris.Mutate(data, max_size)
 
-        def one(data: bytes) -> None:
-            confined.try_(data)
-
-        words = [sys.argv[0], f"-runs={runs}", "-max_len=65536", "-timeout=10", "-rss_limit_mb=0",
-                 "-verbosity=0", "-print_final_stats=0", str(corpus)]  # fmt: skip
-        atheris.Setup(words, one, custom_mutator=mutate)
-        assert formats.FORMATS
+    def one(data: bytes) -> None:
         try:
-            atheris.Fuzz()
-        finally:
-            os.chdir("/")
-            print(json.dumps({**confined.outcomes, "slowest_s": round(confined.slowest_s, 2)}))
-    return {}
+            confined.try_(data)
+        except (Exception, Escape) as error:  # noqa: BLE001  # each is a finding
+            failures.append(_finding(data[:200], error))
+        if confined.num_tried % 500 == 0 or confined.num_tried >= runs:  # libFuzzer does not return
+            _tell(name, confined, failures, root)
+
+    words = ["fuzz", f"-runs={runs}", "-max_len=65536", "-timeout=0", "-rss_limit_mb=0", "-verbosity=0"]
+    atheris.Setup([*words, str(corpus)], one, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+def _tell(name: str, confined: Confined, failures: list[str], root: Path) -> None:
+    told = {
+        "format": name,
+        **confined.outcomes,
+        "failed": len(failures),
+        "slowest_s": round(confined.slowest_s, 2),
+        "failures": failures[:20],
+    }
+    (root / "told.json").write_text(json.dumps(told))
 
 
 def _finding(number: object, error: BaseException) -> str:
@@ -178,36 +188,63 @@ def _finding(number: object, error: BaseException) -> str:
     return f"{number}: {type(error).__name__} at {at}: {ascii(str(error))[:160]}"
 
 
-def _last_words(text: str) -> None:
-    """What is known if the process is killed."""
-    sys.argv[0] = text
-    if path := os.environ.get("LAST_WORDS"):
-        Path(path).write_text(text)
-
-
 def _too_slow(*_: object) -> None:
     raise Escape(f"longer than {MAX_S} s")
 
 
+def in_a_process(name: str, options: argparse.Namespace) -> dict[str, object]:
+    """What a forked copy of this process found in one format."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                if options.guided:
+                    guided(name, options.last, root=root)
+                else:
+                    attack(name, options.first, options.last, with_bombs=options.bombs, root=root)
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        _, status = os.waitpid(pid, 0)
+        told = root / "told.json"
+        found = json.loads(told.read_text()) if told.exists() else {"format": name, "failures": []}
+        if status:
+            at = (root / "at").read_text() if (root / "at").exists() else "its start"
+            found["failures"].append(f"{at}: the process ended with status {status}")
+        return found
+
+
 def main() -> None:
     """Run what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("first", type=int)
+    parser.add_argument("last", type=int)
+    parser.add_argument("formats", nargs="*")
+    parser.add_argument("--bombs", action="store_true", help="the costliest files as well")
+    parser.add_argument("--guided", action="store_true", help="by libFuzzer, LAST inputs a format")
+    options = parser.parse_args()
     warnings.simplefilter("ignore")  # of numbers that overflow; what is returned is judged
-    name, *numbers = sys.argv[1:]
-    guided = numbers[0] == "--guided"
-    if guided:
+    logging.disable()
+    if options.guided:
         import atheris
 
         with atheris.instrument_imports(include=["ofa", "json", "yaml", "zipfile"]):
-            _import_formats()
-        result = fuzz(name, int(numbers[1]))
+            formats = _formats()
     else:
-        _import_formats()
-        result = attack_by_number(name, int(numbers[0]), int(numbers[1]))
-    print(json.dumps({"format": name, **result}))
+        formats = _formats()
+    for name in options.formats or formats:
+        print(json.dumps(in_a_process(name, options)), flush=True)
 
 
-def _import_formats() -> None:
-    from hostile import engine_formats, text_formats, weight_formats  # noqa: F401
+def _formats() -> list[str]:
+    from hostile import engine_formats, formats, text_formats, weight_formats  # noqa: F401
+
+    return list(formats.FORMATS)
 
 
 if __name__ == "__main__":

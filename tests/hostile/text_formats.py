@@ -191,7 +191,7 @@ def _read_table(folder: Path, data: bytes) -> object:
     from ofa.reference.tables import read_imported_table
 
     table = read_imported_table(placed(folder, "table.json", data))
-    return table.latency_ms(network(SPACE, ARCH)), table.table(ENCODING)
+    return table.latency_ms(network(SPACE, ARCH))
 
 
 def _reference_tables() -> list[bytes]:

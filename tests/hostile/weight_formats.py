@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from hostile.formats import ARCH, CLASSES, ENCODING, FORMATS, SPACE, format_, json_file, placed
 from ofa import artifacts, checkpoint, opened, run_files
-from ofa.space import Encoding, network
+from ofa.space import Encoding, ResNetEncoding, ResNetSpace, ResNetStage, network
 
 def _seeded(net: torch.nn.Module) -> dict[str, np.ndarray]:
     generator = torch.Generator().manual_seed(0)
@@ -39,6 +40,24 @@ def _read_supernet(folder: Path, data: bytes) -> object:
     net, notes = opened.open_supernet.__wrapped__(folder)
     arch = notes.space.smallest()
     return network(notes.space, arch), net
+
+
+@cache
+def _resnet_supernet() -> bytes:
+    from ofa.supernets import build_supernet
+
+    space = ResNetSpace(
+        num_classes=3, resolutions=(32, 48), stem_width=16, expand_ratios=(0.25, 0.35),
+        width_ratios=(0.65, 1.0), stages=(ResNetStage(width=32, stride=1, depths=(1, 2)),),
+    )  # fmt: skip
+    notes = checkpoint.SupernetNotes(
+        space=space, data=None, classes=CLASSES, mean=(0.5,) * 3, std=(0.2,) * 3, ofa="0.1.0"
+    )
+    packed = {"ofa": json.dumps(asdict(notes))}
+    return artifacts.packed_tensors(_seeded(build_supernet(space)), packed)
+
+
+format_("ResNet supernet", "safetensors", lambda: [_resnet_supernet()])(_read_supernet)
 
 
 @cache
@@ -158,7 +177,7 @@ def _reference_predictor() -> list[bytes]:
     form = Form(layout="nas", resolutions=(12, 16), num_slots=8)
     widths = (form.num_features, 8, 8, 8, 1)
     tensors = {}
-    for i, (wide, narrow) in enumerate(zip(widths, widths[1:])):
+    for i, (wide, narrow) in enumerate(pairwise(widths)):
         tensors |= {f"layers.{i}.weight": np.ones((narrow, wide)), f"layers.{i}.bias": np.ones(narrow)}
     return [artifacts.packed_tensors(tensors, {PREDICTOR: json.dumps(asdict(form))})]
 
@@ -170,6 +189,30 @@ def _read_reference_predictor(folder: Path, data: bytes) -> object:
     placed(folder, checkpoint.SUPERNET, _supernet())
     encoding = Encoding(space)
     return opened.predictor(path.parent, encoding)(encoding.sample(5, np.random.default_rng(0)))
+
+
+def _resnet_predictor() -> list[bytes]:
+    from ofa.reference.resnet_predictor import RESNET_PREDICTOR
+
+    encoding = _resnet_encoding()
+    slots = encoding.active_slots(encoding.sample(1, np.random.default_rng(0))).shape[1]
+    widths = (8 + 2 + 3 * 6 + 3 * slots, 8, 1)
+    tensors = {}
+    for i, (wide, narrow) in enumerate(pairwise(widths)):
+        tensors |= {f"layers.{i}.weight": np.ones((narrow, wide)), f"layers.{i}.bias": np.ones(narrow)}
+    return [artifacts.packed_tensors(tensors, {RESNET_PREDICTOR: "1"})]
+
+
+@cache
+def _resnet_encoding() -> ResNetEncoding:
+    return ResNetEncoding(ResNetSpace(resolutions=(128, 144)))
+
+
+@format_("ResNet predictor", "safetensors", _resnet_predictor)
+def _read_resnet_predictor(folder: Path, data: bytes) -> object:
+    placed(folder, checkpoint.PREDICTOR, data)
+    encoding = _resnet_encoding()
+    return opened.predictor(folder, encoding)(encoding.sample(5, np.random.default_rng(0)))
 
 
 def _cached() -> list[bytes]:
