@@ -36,7 +36,8 @@ def check_onnx(data: bytes) -> None:
 
     try:
         model = ModelProto.FromString(data)
-    except DecodeError as error:
+        _read_names(model)
+    except (DecodeError, UnicodeDecodeError) as error:
         raise _refusal("it is not ONNX") from error
     graph = model.graph
     if model.functions or model.training_info or graph.sparse_initializer:
@@ -65,6 +66,20 @@ def check_onnx(data: bytes) -> None:
     macs = sum(sizes[name] * _macs(node, shapes) for node in graph.node for name in node.output)
     if macs > _MAX_MACS:
         raise _refusal(f"one image takes up to {macs:,} multiply-accumulates")
+
+
+def _read_names(model: Any) -> None:
+    """Decode every name, which the library does only when it is asked for one."""
+    graph = model.graph
+    names = [model.producer_name, model.producer_version, model.domain, model.doc_string, graph.name]
+    names += [text for entry in model.metadata_props for text in (entry.key, entry.value)]
+    names += [opset.domain for opset in model.opset_import]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, node.doc_string, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        names += [value.name, value.doc_string]
+    assert all(isinstance(name, str) for name in names)
 
 
 def _check_tensor(tensor: Any) -> None:
@@ -115,7 +130,7 @@ def _macs(node: Any, shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def _refusal(reason: str) -> BadArtifact:
-    return BadArtifact(f"engine: {_line(reason)}; give an engine of ofa")
+    return BadArtifact(f"engine: {_line(reason)}; give an engine of ofa, or deploy it again")
 
 
 def _line(reason: object) -> str:
