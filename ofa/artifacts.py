@@ -9,7 +9,6 @@ meets half of one.
 import contextlib
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ofa.errors import BadArtifact
+from ofa.plain_data import json_object, refuse_unnatural, yaml_mapping
 from ofa.provenance import provenance
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ def holds_a_line(path: Path) -> bool:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """JSON objects, one a line; an unfinished last line, left by a crash, is passed over."""
     lines = read_bytes(path).split(b"\n")
-    return [_json_object(line, where=f"{path}, line {number}")
+    return [json_object(line, where=f"{path}, line {number}")
             for number, line in enumerate(lines[:-1], start=1) if line.strip()]  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def read_json(path: Path, *, schema: str, version: int = 1) -> dict[str, Any]:
 
 def checked_json(text: bytes, *, schema: str, version: int = 1, where: Path) -> dict[str, Any]:
     """The body of a JSON artifact that was read already; errors as of ``read_json``."""
-    body = _json_object(text, where=str(where))
+    body = json_object(text, where=str(where))
     found = body.get("schema")
     expected = {"name": schema, "version": version}
     if found != expected:
@@ -175,16 +175,16 @@ def read_foreign_json(path: Path) -> dict[str, Any]:
     Raises:
         BadArtifact: If it is missing, or not a JSON object.
     """
-    return _json_object(read_bytes(path), where=str(path))
+    return json_object(read_bytes(path), where=str(path))
 
 
-def parse_json(text: bytes, *, where: str) -> dict[str, Any]:
-    """A JSON object from bytes that a stranger sent.
+def parse_json(text: bytes | str, *, where: str) -> dict[str, Any]:
+    """A JSON object from text that a stranger sent.
 
     Raises:
         BadArtifact: Names ``where``.
     """
-    return _json_object(text, where=where)
+    return json_object(text, where=where)
 
 
 def write_json(
@@ -229,31 +229,14 @@ def check_input(body: Mapping[str, Any], name: str, path: Path, *, where: Path) 
         )
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, read by the safe loader.
+def read_yaml(path: Path, *, max_bytes: int = 2**20) -> dict[str, Any]:
+    """The mapping in a YAML file.
 
     Raises:
-        BadArtifact: If it is missing, not YAML, or not a mapping; YAML aliases are refused, since a
-        few
-            nested ones expand without bound.
+        BadArtifact: If it is missing, not YAML, or not a mapping; see ``ofa.plain_data`` for what
+            else is refused.
     """
-    import yaml
-
-    text = read_bytes(path, max_bytes=2**20)
-    try:
-        if any(
-            isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)
-        ):
-            raise BadArtifact(f"{path}: YAML aliases (*name) are not read; write the value out")
-        body = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, BadArtifact):
-            raise
-        problem = " ".join(str(error).split())
-        raise BadArtifact(f"{path}: not readable as YAML ({problem}); mend the file") from error
-    if not isinstance(body, dict):
-        raise BadArtifact(f"{path}: holds {type(body).__name__}, but a mapping of keys is needed")
-    return body
+    return yaml_mapping(read_bytes(path, max_bytes=max_bytes), where=str(path))
 
 
 def write_yaml(path: Path, body: Mapping[str, object], *, header: str = "") -> None:
@@ -274,7 +257,7 @@ def parse(cls: type[T], data: object, *, where: str) -> T:
     """
     from pydantic import ValidationError
 
-    _refuse_unnatural_numbers(data, where)
+    refuse_unnatural(data, where=where)
     try:
         return _holder(cls).model_validate({"value": data}).value
     except ValidationError as error:
@@ -302,7 +285,7 @@ def read_tensors(path: Path, *, max_bytes: int = 2**33) -> tuple[Tensors, dict[s
         with safe_open(path, framework="np") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             notes = dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadArtifact(
             f"{path}: not a readable safetensors file ({error}); copy or make it again"
         ) from error
@@ -317,7 +300,7 @@ def unpacked_tensors(data: bytes, *, where: Path) -> Tensors:
 
     try:
         tensors = load(data)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadArtifact(
             f"{where}: not a readable safetensors file ({error}); copy or make it again"
         ) from error
@@ -354,41 +337,10 @@ def _reading(path: Path) -> Iterator[None]:
         raise BadArtifact(f"{path}: cannot be read ({error.strerror}); check the path") from error
 
 
-def _json_object(text: bytes, *, where: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text, object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as error:
-        raise BadArtifact(f"{where}: not readable as JSON ({error}); make it again") from error
-    if not isinstance(body, dict):
-        raise BadArtifact(f"{where}: holds {type(body).__name__}, but a JSON object is needed")
-    _refuse_unnatural_numbers(body, where)
-    return body
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    body = dict(pairs)
-    if len(body) < len(pairs):
-        raise ValueError("a key appears twice")
-    return body
-
-
-def _refuse_unnatural_numbers(data: object, where: str) -> None:
-    """Refuse NaN, infinities and integers no field of ours can hold, wherever they hide."""
-    pending = [data]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, Mapping):
-            pending.extend(value.values())
-        elif isinstance(value, list | tuple):
-            pending.extend(value)
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise BadArtifact(f"{where}: holds {value}, which is not a finite number")
-        elif isinstance(value, int) and abs(value) > 2**63:
-            raise BadArtifact(f"{where}: holds an integer of {value.bit_length()} bits")
-
-
 def _refuse_unnatural_tensors(tensors: Tensors, *, where: Path) -> None:
     for name, tensor in tensors.items():
+        if tensor.dtype.kind not in "fiub":
+            raise BadArtifact(f"{where}: tensor {name} is {tensor.dtype}, which is not read")
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise BadArtifact(f"{where}: tensor {name} holds values that are not finite")
 

@@ -73,12 +73,9 @@ def read_supernet(path: Path) -> tuple[Tensors, SupernetNotes]:
         BadArtifact: If the file is missing, corrupt, or not a supernet of this project.
     """
     tensors, metadata = artifacts.read_tensors(path)
-    try:
-        notes = json.loads(metadata["ofa"])
-    except (KeyError, ValueError, RecursionError) as error:
-        raise BadArtifact(
-            f"{path}: holds no notes of a supernet; give a file that ofa train wrote"
-        ) from error
+    if "ofa" not in metadata:
+        raise BadArtifact(f"{path}: holds no notes of a supernet; give a file that ofa train wrote")
+    notes = artifacts.parse_json(metadata["ofa"], where=str(path))
     return tensors, artifacts.parse(SupernetNotes, notes, where=str(path))
 
 

@@ -70,11 +70,11 @@ def main(argv: list[str] | None = None) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
-    if argv[0] in COMMANDS:
-        argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
     parser = build_parser(COMMANDS, flags_of=argv[:1] if argv[0] in COMMANDS else ())
     try:
-        options = parser.instantiate(parser.parse_args(argv))
+        if argv[0] in COMMANDS:
+            argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
+        options = parser.parse_args(argv)
         _run(COMMANDS[options.command], options[options.command], label=f"ofa {options.command}")
     except ArgumentError as error:
         known = options_of(parser, argv[0]) if argv[0] in COMMANDS else ()

@@ -2,12 +2,20 @@
 
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace, set_loader
 
+from ofa import artifacts
+from ofa.errors import BadArtifact
 from ofa.pipeline import Wish
+from ofa.plain_data import yaml_value
 from ofa.recipe import Recipe
 from ofa.shipped import shipped
 from ofa.space import ResNetSpace, SearchSpace
+
+PLAIN = "plain"
+"""Mode of a parser that reads recipes and values as files of strangers are read."""
+
+_MAX_BYTES = 2**16  # of a recipe
 
 
 def add_device(parser: ArgumentParser, *, required: bool = True) -> None:
@@ -111,22 +119,61 @@ def add_recipe(parser: ArgumentParser) -> None:
 
 
 def recipe(options: Namespace) -> Recipe:
-    """The recipe that the flags of ``add_recipe`` make."""
-    if options.space is None:
-        return Recipe(data=options.data, train=options.train)
-    return Recipe(space=options.space, data=options.data, train=options.train)
+    """The recipe that the flags of ``add_recipe`` make.
+
+    Raises:
+        BadArtifact: If it is none that can be run; names the first field at fault.
+    """
+    chosen = {name: options[name] for name in ("space", "data", "train")}
+    body = {name: _fields(value) for name, value in chosen.items() if value is not None}
+    return artifacts.parse(Recipe, body, where="recipe")
 
 
 def with_whole_recipe(argv: list[str]) -> list[str]:
-    """A command line with its recipe as a path.
+    """A command line with its recipe as a path to a file that can be read.
 
     A shipped recipe may be named; where images are named and no recipe, it is the one for folders.
+
+    Raises:
+        BadArtifact: If the file is not YAML as ``ofa.plain_data`` reads it.
     """
-    words = [word.partition("=")[0] for word in argv]
-    if "--recipe" in words[:-1] and not Path(given := argv[words.index("--recipe") + 1]).exists():
-        path = shipped("recipes") / f"{Path(given).stem}.yaml"
-        if path.is_file() and given in (path.stem, f"recipes/{path.name}"):
-            return [str(path) if word == given else word for word in argv]
-    if "--recipe" in words or "--data.root" not in words:
-        return argv
-    return ["--recipe", str(shipped("recipes") / "image_folder.yaml"), *argv]
+    words = [part for word in argv for part in _split(word)]
+    if "--recipe" not in words[:-1]:
+        if "--data.root" not in words:
+            return argv
+        return ["--recipe", str(shipped("recipes") / "image_folder.yaml"), *argv]
+    place = words.index("--recipe") + 1
+    given = Path(words[place])
+    own = shipped("recipes") / f"{given.stem}.yaml"
+    if (
+        not given.exists()
+        and own.is_file()
+        and given in (Path(own.stem), Path("recipes", own.name))
+    ):
+        given = own
+    if given.is_file():
+        artifacts.read_yaml(given, max_bytes=_MAX_BYTES)
+    return [*words[:place], str(given), *words[place + 1 :]]
+
+
+def _split(word: str) -> list[str]:
+    flag, given, value = word.partition("=")
+    return [flag, value] if given and flag == "--recipe" else [word]
+
+
+def _fields(value: object) -> object:
+    """What the parser gathered, as plain data; it wraps some specs in the path of their class."""
+    if isinstance(value, Namespace):
+        if "class_path" in value:
+            return _fields(value.get("init_args", Namespace()))
+        return {name: _fields(part) for name, part in vars(value).items()}
+    if isinstance(value, list | tuple):
+        return [_fields(part) for part in value]
+    return value
+
+
+def _plain(text: str) -> object:
+    return yaml_value(text, where="value")
+
+
+set_loader(PLAIN, _plain, exceptions=(BadArtifact,))

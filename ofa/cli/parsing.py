@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 import ofa
+from ofa.cli import flags
 from ofa.cli.command import Command
 
 RECIPE_FIELDS = ("data", "space", "train")
@@ -49,7 +50,11 @@ def build_parser(
     """The parser of the command line, with the flags of the commands in ``flags_of`` alone."""
     flags_of = set(flags_of)
     parser = ArgumentParser(
-        prog="ofa", exit_on_error=False, version=ofa.__version__, formatter_class=_HelpFormatter
+        prog="ofa",
+        exit_on_error=False,
+        version=ofa.__version__,
+        formatter_class=_HelpFormatter,
+        parser_mode=flags.PLAIN,
     )
     subcommands = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
     for name, command in commands.items():
@@ -58,6 +63,7 @@ def build_parser(
             description=details,
             epilog=f"example: {command.example}",
             exit_on_error=False,
+            parser_mode=flags.PLAIN,
         )
         if name in flags_of:
             command.add_flags(subparser)

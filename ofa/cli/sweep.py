@@ -65,7 +65,7 @@ SWEEP = Command(
     add_flags=_add_flags,
     run=_sweep,
     show=_show,
-    complete=flags.with_default_recipe,
+    complete=flags.with_whole_recipe,
     details=(
         "A range that spans a factor of ten or more is searched on a log scale. The same command "
         "goes on where it was cut off. OUT/recipe.yaml is the recipe with the best values."

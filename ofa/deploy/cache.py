@@ -50,10 +50,7 @@ class EngineCache:
 
 def _read(path: Path) -> dict[str, bytes]:
     tensors, notes = artifacts.read_tensors(path)
-    try:
-        hashes = dict(json.loads(notes["sha256"]))
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise BadArtifact(f"{path}: names no hashes of its files") from error
+    hashes = artifacts.parse_json(notes.get("sha256", "{}"), where=str(path))
     # The order of the hashes is that of the files as they were built; the first is loaded.
     if hashes.keys() != tensors.keys():
         raise BadArtifact(f"{path}: does not hold the files that it names")

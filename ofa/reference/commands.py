@@ -228,7 +228,7 @@ def inspect(target: str, *, space: str = "ofa_mbv3_w1.0") -> NetworkSummary | Sp
         IllegalArch: If the space does not hold the arch.
     """
     if target.lstrip().startswith("{"):
-        return _inspect_arch(_json(target), space)
+        return _inspect_arch(artifacts.parse_json(target, where="arch"), space)
     path = Path(target)
     if path.suffix == ".json":
         return _inspect_arch(artifacts.read_foreign_json(path), space)
@@ -252,15 +252,6 @@ def _inspect_arch(body: Mapping[str, Any], space: str) -> NetworkSummary:
     form = ResNetArch if isinstance(legal, ResNetSpace) else Arch
     fields = {key: body[key] for key in ("resolution", "stem", "stages") if key in body}
     return summarize(legal, artifacts.parse(form, body.get("arch", fields), where="arch"))
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise BadArtifact(
-            f"{text[:60]!r}: not readable as JSON ({error}); mend its text"
-        ) from error
 
 
 def _space(target: str) -> AnySpace:

@@ -10,11 +10,11 @@ Source: mit-han-lab/once-for-all @ f03b267, ``sample_active_subnet``, ``ofa/nas`
 ``ofa/tutorial``.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ofa.errors import IllegalArch
+from ofa import artifacts
+from ofa.errors import BadArtifact, IllegalArch
 from ofa.space import Arch, Block, SearchSpace
 
 Dialect = Literal["supernet", "nas", "tutorial"]
@@ -63,11 +63,9 @@ def read_arch(
 def read_arch_json(text: str, space: SearchSpace, *, resolution: int | None = None) -> Arch:
     """As ``read_arch``, from JSON, the form of the keys in the reference's accuracy tables."""
     try:
-        choices = json.loads(text)
-    except ValueError as error:
-        raise IllegalArch(f"arch: not readable as JSON ({error}); mend its text") from error
-    if not isinstance(choices, dict):
-        raise IllegalArch(f"arch: {type(choices).__name__} is not a dictionary of choices")
+        choices = artifacts.parse_json(text, where="arch")
+    except BadArtifact as error:
+        raise IllegalArch(str(error)) from error
     return read_arch(choices, space, resolution=resolution)
 
 
@@ -113,10 +111,10 @@ def _is_number(entry: object) -> bool:
 
 def _resolution(choices: Mapping[str, Any], default: int | None) -> int:
     named = [choices[key] for key in ("image_size", "r") if choices.get(key) is not None]
-    sizes = {size for entry in named for size in (entry if isinstance(entry, list) else [entry])}
+    sizes = [size for entry in named for size in (entry if isinstance(entry, list) else [entry])]
     if not sizes and default is not None:
         return default
-    if len(sizes) != 1 or not all(_is_number(size) for size in sizes):
+    if not all(_is_number(size) for size in sizes) or len(set(sizes)) != 1:
         raise IllegalArch(
             f"arch: {len(sizes)} input sizes are given, but one is needed; add 'image_size'"
         )

@@ -55,8 +55,7 @@ def read_imported(path: Path) -> tuple[Tensors, Imported]:
         BadArtifact: If the file is missing, corrupt, or holds something else.
     """
     tensors, metadata = artifacts.read_tensors(path)
-    try:
-        notes = json.loads(metadata[_KEY])
-    except (KeyError, ValueError, RecursionError) as error:
-        raise BadArtifact(f"{path}: holds no imported weights; import them again") from error
+    if _KEY not in metadata:
+        raise BadArtifact(f"{path}: holds no imported weights; import them again")
+    notes = artifacts.parse_json(metadata[_KEY], where=str(path))
     return tensors, artifacts.parse(Imported, notes, where=str(path))

@@ -10,7 +10,7 @@ weights.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -203,8 +203,18 @@ def layers_of(state: Mapping[str, np.ndarray], *, where: str) -> tuple[Layout, L
         problem = "lacks" if wrong[0] in wanted else "holds the unknown"
         raise BadArtifact(f"{where}: {problem} tensor {wrong[0]}; it is no published predictor")
     layers = tuple((state[w].astype(np.float64), state[b].astype(np.float64)) for w, b in names)
-    width = layers[0][0].shape[-1]
-    for (weight, bias), (name, _) in zip(layers, names, strict=True):
+    check_layers(layers, [name for name, _ in names], where=where)
+    return layout, layers
+
+
+def check_layers(layers: Layers, names: Sequence[str], *, where: str) -> None:
+    """Refuse layers that do not lead, one into the next, to one output.
+
+    Raises:
+        BadArtifact: Names the first at fault by its place in ``names``.
+    """
+    width = layers[0][0].shape[-1] if layers and layers[0][0].ndim else 0
+    for (weight, bias), name in zip(layers, names, strict=True):
         if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
             raise BadArtifact(
                 f"{where}: {name} has shape {weight.shape}, which does not fit its layer"
@@ -212,7 +222,6 @@ def layers_of(state: Mapping[str, np.ndarray], *, where: str) -> tuple[Layout, L
         width = weight.shape[0]
     if width != 1:
         raise BadArtifact(f"{where}: ends in {width} outputs, but a predictor has one")
-    return layout, layers
 
 
 def write_predictor(path: Path, predictor: ReferencePredictor) -> None:
@@ -231,11 +240,16 @@ def read_predictor(path: Path, encoding: Encoding) -> ReferencePredictor:
         IllegalSpace: If the space has a choice that the predictor was not trained on.
     """
     tensors, notes = artifacts.read_tensors(path)
-    try:
-        form = artifacts.parse(Form, json.loads(notes[PREDICTOR]), where=str(path))
-        layers = tuple(
-            (tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(4)
+    names = [(f"layers.{i}.weight", f"layers.{i}.bias") for i in range(4)]
+    if PREDICTOR not in notes or set(tensors) != {name for pair in names for name in pair}:
+        raise BadArtifact(f"{path}: holds no reference predictor; import it again")
+    text = artifacts.parse_json(notes[PREDICTOR], where=str(path))
+    form = artifacts.parse(Form, text, where=str(path))
+    layers = tuple((tensors[weight], tensors[bias]) for weight, bias in names)
+    check_layers(layers, [weight for weight, _ in names], where=str(path))
+    if layers[0][0].shape[1] != form.num_features:
+        raise BadArtifact(
+            f"{path}: its first layer takes {layers[0][0].shape[1]} features, but its form has "
+            f"{form.num_features}; import it again"
         )
-    except (KeyError, ValueError) as error:
-        raise BadArtifact(f"{path}: holds no reference predictor; import it again") from error
     return ReferencePredictor(encoding=encoding, form=form, layers=layers)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 
 from ofa import artifacts
 from ofa.errors import BadArtifact, IllegalSpace
-from ofa.reference.predictor import Layers, percent
+from ofa.reference.predictor import Layers, check_layers, percent
 from ofa.space import Genotypes, ResNetEncoding, ResNetSpace
 
 TRAINED_SIZES = (128, 144, 160, 176, 192, 224, 240, 256)
@@ -96,8 +96,9 @@ def read_resnet_predictor(path: Path, encoding: ResNetEncoding) -> ResNetPredict
     tensors, notes = artifacts.read_tensors(path)
     if RESNET_PREDICTOR not in notes:
         raise BadArtifact(f"{path}: holds no predictor of a bottleneck space; import it again")
-    num_layers = len(tensors) // 2
-    layers = tuple(
-        (tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(num_layers)
-    )
+    names = [(f"layers.{i}.weight", f"layers.{i}.bias") for i in range(len(tensors) // 2)]
+    if set(tensors) != {name for pair in names for name in pair}:
+        raise BadArtifact(f"{path}: lacks layers of the predictor; import it again")
+    layers = tuple((tensors[weight], tensors[bias]) for weight, bias in names)
+    check_layers(layers, [weight for weight, _ in names], where=str(path))
     return ResNetPredictor(encoding=encoding, layers=layers)

@@ -24,6 +24,7 @@ from ofa.runtime.engine import (
     check_interface,
     engine_file,
 )
+from ofa.runtime.onnx_check import check_onnx
 from ofa.runtime.quantization import UNSIGNED
 
 ONNX_FILE = "engine.onnx"
@@ -38,7 +39,8 @@ class OrtSession(AbstractSession):
     """A loaded ONNX file, ready to run.
 
     Raises:
-        BadArtifact: If ONNX Runtime cannot load the bytes, or they do not map images to logits.
+        BadArtifact: If ``check_onnx`` refuses the bytes, ONNX Runtime cannot load them, or they do
+            not map images to logits.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class OrtSession(AbstractSession):
     ) -> None:
         import onnxruntime
 
+        check_onnx(model)
         options = session_options(threads=threads)
         session = ort_session(model, options, providers=[provider])
         self._session = session
@@ -55,7 +58,11 @@ class OrtSession(AbstractSession):
     def run(self, images: np.ndarray) -> Float32[np.ndarray, "n classes"]:
         """Logits of images given as ``input_type[n, in_channels, resolution, resolution]``."""
         check_images(images, self._engine)
-        return np.asarray(self._session.run(None, {self._input_name: images})[0])
+        try:
+            return np.asarray(self._session.run(None, {self._input_name: images})[0])
+        except _errors() as error:
+            reason = " ".join(str(error).split())
+            raise BadArtifact(f"engine: cannot be run ({reason}); deploy it again") from error
 
     def describe(self) -> Engine:
         """What the engine is, for manifests and reports."""
@@ -82,11 +89,22 @@ def ort_session(model: bytes, options: Any, *, providers: list[str] | None = Non
         BadArtifact: If ONNX Runtime cannot load the bytes.
     """
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors  # type: ignore[attr-defined]
 
     try:
         return onnxruntime.InferenceSession(model, options, providers=providers)
-    except (
+    except _errors() as error:
+        reason = " ".join(str(error).split())
+        raise BadArtifact(
+            f"engine: ONNX Runtime {onnxruntime.__version__} cannot load it ({reason}); "
+            "deploy it again"
+        ) from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What the library raises over a file at fault."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors  # type: ignore[attr-defined]
+
+    return (
         errors.EPFail,
         errors.Fail,
         errors.InvalidArgument,
@@ -94,12 +112,7 @@ def ort_session(model: bytes, options: Any, *, providers: list[str] | None = Non
         errors.InvalidProtobuf,
         errors.NotImplemented,
         errors.RuntimeException,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise BadArtifact(
-            f"engine: ONNX Runtime {onnxruntime.__version__} cannot load it ({reason}); "
-            "deploy it again"
-        ) from error
+    )
 
 
 def describe_session(

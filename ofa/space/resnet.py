@@ -15,6 +15,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from ofa.errors import IllegalArch, IllegalSpace
+from ofa.space.extent import check_extent, check_width
 from ofa.space.layers import ConvLayer, LinearLayer, PoolLayer, make_divisible
 
 
@@ -148,14 +149,36 @@ class ResNetSpace:
             ("width_ratios", self.width_ratios),
             *((f"stages.{i}.depths", stage.depths) for i, stage in enumerate(self.stages)),
         ):
-            if not choices or list(choices) != sorted(set(choices)) or min(choices) <= 0:
+            if (
+                not choices
+                or list(choices) != sorted(set(choices))
+                or not 0 < min(choices) <= max(choices) <= 4096
+            ):
                 raise IllegalSpace(
-                    f"space.{name}: {list(choices)} must be above 0 and rise without repeats"
+                    f"space.{name}: {list(choices)} must be above 0, at most 4096, and rise "
+                    "without repeats"
                 )
         if not self.stages:
             raise IllegalSpace("space.stages: there are none; add at least one stage")
         if max(self.width_ratios) > 1:
             raise IllegalSpace("space.width_ratios: the largest width is 1; scale stages instead")
+        if not 0 <= self.dropout < 1:
+            raise IllegalSpace(f"space.dropout: {self.dropout} is not in 0 to below 1")
+        if not 0 < self.batchnorm_eps < 1:
+            raise IllegalSpace(f"space.batchnorm_eps: {self.batchnorm_eps} is not between 0 and 1")
+        if self.num_classes < 2:
+            raise IllegalSpace(f"space.num_classes: {self.num_classes} is too few; use 2 or more")
+        check_width("in_channels", self.in_channels, least=1)
+        check_width("stem_width", self.stem_width, least=8)
+        for i, stage in enumerate(self.stages):
+            check_width(f"stages.{i}.width", stage.width, least=8)
+            if stage.stride not in (1, 2):
+                raise IllegalSpace(f"space.stages.{i}.stride: {stage.stride} is neither 1 nor 2")
+        widths = len(self.width_ratios)
+        check_extent(
+            num_blocks=sum(max(stage.depths) for stage in self.stages),
+            choices=(len(self.resolutions), widths, widths, len(self.expand_ratios)),
+        )
 
     @property
     def stage_depths(self) -> tuple[tuple[int, ...], ...]:

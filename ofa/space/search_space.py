@@ -11,6 +11,7 @@ from typing import Literal
 
 from ofa.errors import IllegalArch, IllegalSpace
 from ofa.space.arch import Arch, Block
+from ofa.space.extent import check_extent, check_width
 
 Activation = Literal["relu", "relu6", "hardswish"]
 
@@ -140,8 +141,11 @@ class SearchSpace:
             ("first_block.width", self.first_block.width, 8),
             *((f"stages.{i}.width", stage.width, 8) for i, stage in enumerate(self.stages)),
         ):
-            if not least <= value <= 65536:
-                raise IllegalSpace(f"space.{name}: {value} is not in {least} to 65536")
+            check_width(name, value, least=least)
+        check_extent(
+            num_blocks=sum(max(depths) for depths in self.stage_depths),
+            choices=(len(self.resolutions), len(self.kernel_sizes), len(self.expand_ratios)),
+        )
         self._check_feature_maps()
 
     def _check_feature_maps(self) -> None:
