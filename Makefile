@@ -1,5 +1,6 @@
 # make demo    specialize the shipped supernet for a Pixel phone, offline, on the CPU
 # make test    formatting, linting, types, and the CPU test suite
+# make soak    the long forms of the tests: every attack many times over (hours)
 # make clean   remove .venv, caches and build output; runs/ is kept
 # make help    this text
 
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test clean
+.PHONY: help demo test soak clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -23,6 +24,10 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest
+
+soak: export OMP_WAIT_POLICY := PASSIVE
+soak: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m soak --timeout 0
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
