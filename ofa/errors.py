@@ -17,6 +17,10 @@ class BadArtifact(OfaError):
     """A file that is missing, corrupt, stale, or made for something else."""
 
 
+class InUse(OfaError):
+    """A file or folder that another process is writing."""
+
+
 class BadData(OfaError):
     """Images or labels that cannot be used as they lie on disk."""
 
