@@ -33,6 +33,10 @@ class InfeasibleBudget(OfaError):
     """A budget that no subnet of the space meets."""
 
 
+class Diverged(OfaError):
+    """A training step whose loss or gradient is not finite."""
+
+
 class ParityFailure(OfaError):
     """An engine whose outputs differ from the network it was made from."""
 

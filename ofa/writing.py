@@ -74,14 +74,19 @@ def append_line(path: Path, body: Mapping[str, object]) -> None:
 
 
 @contextlib.contextmanager
-def claimed(path: Path, *, mend: str = "wait for it, or choose another --out") -> Iterator[None]:
-    """Keep other processes from writing the same file or folder meanwhile.
+def claimed(
+    path: Path, *, is_folder: bool = False, mend: str = "wait for it, or choose another --out"
+) -> Iterator[None]:
+    """Keep other processes from writing the same file, or all of the same folder, meanwhile.
+
+    Args:
+        mend: What to do if another process holds it.
 
     Raises:
         InUse: If another process holds it; names that process, its machine and its command.
         BadArtifact: If the folder cannot be written.
     """
-    name = path.parent / f".{path.name}.lock"
+    name = path / ".lock" if is_folder else path.parent / f".{path.name}.lock"
     with _writing(name):
         name.parent.mkdir(parents=True, exist_ok=True)
         while True:

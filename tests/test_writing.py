@@ -17,7 +17,8 @@ SLOW_WRITER = """
 import sys, time
 from pathlib import Path
 from ofa.writing import new_folder, claimed
-with claimed(Path(sys.argv[1])), new_folder(Path(sys.argv[1]) / "bundle") as folder:
+run = Path(sys.argv[1])
+with claimed(run, is_folder=True), new_folder(run / "bundle") as folder:
     (folder / "half").touch()
     print("ready", flush=True)
     time.sleep(60)
@@ -41,7 +42,7 @@ def unfinished(folder: Path) -> list[str]:
 def test_the_second_process_is_told_who_holds_the_folder(slow_writer, tmp_path):
     who = rf"process {slow_writer.pid} on \S+ \(ofa .*an argument\); wait for it"
 
-    with pytest.raises(InUse, match=who), writing.claimed(tmp_path / "run"):
+    with pytest.raises(InUse, match=who), writing.claimed(tmp_path / "run", is_folder=True):
         pytest.fail("both processes hold it")
 
 
@@ -49,10 +50,12 @@ def test_a_lock_dies_with_its_holder_and_leaves_no_file(slow_writer, tmp_path):
     slow_writer.kill()
     slow_writer.wait()
 
-    with writing.claimed(tmp_path / "run"):
-        assert (tmp_path / ".run.lock").exists()
+    assert (tmp_path / "run" / ".lock").exists()
 
-    assert not (tmp_path / ".run.lock").exists()
+    with writing.claimed(tmp_path / "run", is_folder=True):
+        assert (tmp_path / "run" / ".lock").exists()
+
+    assert not (tmp_path / "run" / ".lock").exists()
 
 
 def test_what_a_killed_process_left_unfinished_is_swept_by_the_next_write(slow_writer, tmp_path):
@@ -64,7 +67,7 @@ def test_what_a_killed_process_left_unfinished_is_swept_by_the_next_write(slow_w
 
     writing.write_atomically(run / "other", b"")
 
-    assert os.listdir(run) == ["other"]
+    assert sorted(os.listdir(run)) == [".lock", "other"]
 
 
 def test_files_of_other_programs_are_left_alone(tmp_path):

@@ -1,6 +1,7 @@
 """Recipe to supernet."""
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ def train(
         ``out/supernet.safetensors``; beside it lie the resolved recipe, logs and ``last.ckpt``.
 
     Raises:
+        InUse: If another process trains into ``out``.
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
         recipe.
     """
@@ -45,10 +47,11 @@ def train(
     recipe, splits, module = _prepare(recipe)
     if init and not resume:
         _warm_start_(module, init)
-    artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
-    fit(module, folder=out, resume=resume, progress=progress)
-    if module.ranks.rank == 0:
-        _write(out / files.SUPERNET, module, splits)
+    with _claimed_by_rank_zero(out):
+        artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
+        fit(module, folder=out, resume=resume, progress=progress)
+        if module.ranks.rank == 0:
+            _write(out / files.SUPERNET, module, splits)
     return out / files.SUPERNET
 
 
@@ -136,6 +139,15 @@ def _prepare(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
         ),
     )
     return recipe, splits, module
+
+
+def _claimed_by_rank_zero(folder: Path) -> AbstractContextManager[None]:
+    """Hold a run folder; its other ranks share it with the first."""
+    from pytorch_lightning.utilities import rank_zero_only
+
+    if getattr(rank_zero_only, "rank", 0):
+        return nullcontext()
+    return artifacts.claimed(folder, is_folder=True)
 
 
 def _warm_start_(module: "SupernetModule", init: Path) -> None:
