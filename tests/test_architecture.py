@@ -18,6 +18,7 @@ TREES = {path: ast.parse(path.read_text(), filename=str(path)) for path in MODUL
 # A room may import the rooms named beside it, and whatever those may import.
 MAY_IMPORT = {
     "errors": (),
+    "interrupts": (),
     "shipped": (),
     "provenance": (),
     "space": ("errors",),
@@ -51,13 +52,13 @@ MAY_IMPORT = {
         "predictor",
         "recipe",
     ),
-    "__main__": ("cli",),
+    "__main__": ("cli", "interrupts"),
 }
 
 # ``ofa --help`` and ``ofa devices`` answer at once because importing these loads no torch.
 TORCH_FREE = (
-    "ofa", "ofa.errors", "ofa.shipped", "ofa.writing", "ofa.space", "ofa.recipe", "ofa.artifacts",
-    "ofa.checkpoint", "ofa.run_files", "ofa.fleet_files", "ofa.reference", "ofa.search",
+    "ofa", "ofa.errors", "ofa.interrupts", "ofa.shipped", "ofa.writing", "ofa.space",
+    "ofa.recipe", "ofa.artifacts", "ofa.checkpoint", "ofa.run_files", "ofa.fleet_files", "ofa.reference", "ofa.search",
     "ofa.latency", "ofa.opened", "ofa.pipeline", "ofa.cli",
 )  # fmt: skip
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "lightning", "onnxruntime", "matplotlib")

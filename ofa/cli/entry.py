@@ -4,6 +4,7 @@
 result as JSON, for programs. What the user can mend is one line on stderr and exit code 1.
 """
 
+import errno
 import sys
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
@@ -44,6 +45,12 @@ COMMANDS: dict[str, Command] = {
     "export-weights": EXPORT_WEIGHTS,
 }
 
+_OF_THE_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+"""What a user can mend of what the system refuses."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command.
@@ -67,12 +74,20 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(f"{where}: {reason}; see {where} --help")
     except OfaError as error:
         return _fail(f"ofa {argv[0]}: {' '.join(str(error).split())}")
-    except MemoryError:
-        return _fail(f"ofa {argv[0]}: out of memory; close other programs or use a smaller space")
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _fail(
+            f"ofa {argv[0]}: out of memory; close other programs, or use smaller images, batches "
+            "or spaces"
+        )
     except BrokenPipeError:  # the reader of a pipe has gone, as with | head
         sys.stderr.close()
-    except KeyboardInterrupt:
-        return _fail(f"ofa {argv[0]}: interrupted; the same command goes on where it can") + 129
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"ofa {argv[0]}: {where}{error.strerror}; mend that and start again")
     return 0
 
 
@@ -108,6 +123,14 @@ def _parser(argv: list[str]) -> ArgumentParser:
             subparser.add_argument("--quiet", action="store_true", help="print errors only")
         subcommands.add_subcommand(name, subparser, help=command.help)
     return parser
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Libraries have words of their own for it, under types that are not loaded here."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        words in text for words in ("out of memory", "can't allocate memory", "bad allocation")
+    )
 
 
 def _fail(message: str) -> int:
