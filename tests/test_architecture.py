@@ -58,8 +58,8 @@ MAY_IMPORT = {
 # ``ofa --help`` and ``ofa devices`` answer at once because importing these loads no torch.
 TORCH_FREE = (
     "ofa", "ofa.errors", "ofa.interrupts", "ofa.shipped", "ofa.writing", "ofa.space",
-    "ofa.recipe", "ofa.artifacts", "ofa.checkpoint", "ofa.run_files", "ofa.fleet_files", "ofa.reference", "ofa.search",
-    "ofa.latency", "ofa.opened", "ofa.pipeline", "ofa.cli",
+    "ofa.recipe", "ofa.artifacts", "ofa.checkpoint", "ofa.run_files", "ofa.fleet_files",
+    "ofa.reference", "ofa.search", "ofa.latency", "ofa.opened", "ofa.pipeline", "ofa.cli",
 )  # fmt: skip
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "lightning", "onnxruntime", "matplotlib")
 
