@@ -1,5 +1,26 @@
-"""``python -m ofa`` is ``ofa``."""
+"""``python -m ofa`` is ``ofa``; signals are heard from the first moment on, before the imports."""
 
-from ofa.cli import main
+import sys
 
-raise SystemExit(main())
+from ofa import interrupts
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line."""
+    argv = sys.argv[1:] if argv is None else argv
+    command = argv[0] if argv else ""
+    again = "the same command with --resume" if command == "train" else "the same command"
+    return interrupts.run(
+        lambda: _command_line(argv),
+        told=f"ofa {command}: interrupted; {again} goes on from what is finished",
+    )
+
+
+def _command_line(argv: list[str]) -> int:
+    from ofa.cli import main
+
+    return main(argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -2,16 +2,13 @@
 
 Files are exchanged between strangers, so nothing read here is trusted: formats that can carry code
 are not used, sizes are bounded, and every mapping is checked against a typed schema before anyone
-sees it. Files are written to a temporary sibling, flushed to disk and renamed, so a reader never
-meets half of one.
+sees it. Files appear whole or not at all: see ``ofa.writing``.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -22,6 +19,10 @@ import numpy as np
 from ofa.errors import BadArtifact
 from ofa.plain_data import json_object, refuse_unnatural, yaml_mapping
 from ofa.provenance import provenance
+from ofa.writing import append_line as append_line
+from ofa.writing import claimed as claimed
+from ofa.writing import new_folder as new_folder
+from ofa.writing import write_atomically as write_atomically
 
 T = TypeVar("T")
 Tensors = dict[str, np.ndarray]
@@ -58,78 +59,6 @@ def read_bytes(path: Path, *, max_bytes: int = _MAX_TEXT_BYTES) -> bytes:
                 f"{path}: {size:,} bytes are more than the {max_bytes:,} expected here"
             )
         return path.read_bytes()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is either old or new, never half of one.
-
-    Raises:
-        BadArtifact: If the folder cannot be written or the disk is full; nothing is left behind.
-    """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
-        raise BadArtifact(
-            f"{path}: cannot be written ({error.strerror}); free space or choose --out"
-        ) from error
-
-
-@contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A folder that appears whole, or not at all.
-
-    Yields a temporary sibling to fill; on success it takes the place of ``path``, on failure it
-    goes.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as error:
-        raise BadArtifact(
-            f"{path}: cannot be made ({error.strerror}); choose another --out"
-        ) from error
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        if path.exists():
-            previous = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-            path.replace(previous)
-            temporary.replace(path)
-            shutil.rmtree(previous)
-        else:
-            temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def append_line(path: Path, body: Mapping[str, object]) -> None:
-    """Append one JSON object as one line, flushed to disk; mends a line that a crash cut off."""
-    line = json.dumps(body, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    _drop_last_line(file)
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise BadArtifact(
-            f"{path}: cannot be extended ({error.strerror}); free space first"
-        ) from error
 
 
 def holds_a_line(path: Path) -> bool:
@@ -343,10 +272,3 @@ def _refuse_unnatural_tensors(tensors: Tensors, *, where: Path) -> None:
             raise BadArtifact(f"{where}: tensor {name} is {tensor.dtype}, which is not read")
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise BadArtifact(f"{where}: tensor {name} holds values that are not finite")
-
-
-def _drop_last_line(file: Any) -> None:
-    file.seek(0)
-    whole = file.read()
-    file.truncate(whole.rfind(b"\n") + 1)
-    file.seek(0, os.SEEK_END)

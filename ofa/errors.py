@@ -26,6 +26,10 @@ class BadArtifact(OfaError):
     """A file that is missing, corrupt, stale, or made for something else."""
 
 
+class InUse(OfaError):
+    """A file or folder that another process is writing."""
+
+
 class BadData(OfaError):
     """Images or labels that cannot be used as they lie on disk."""
 
@@ -36,6 +40,10 @@ class UnknownDevice(OfaError):
 
 class InfeasibleBudget(OfaError):
     """A budget that no subnet of the space meets."""
+
+
+class Diverged(OfaError):
+    """A training step whose loss or gradient is not finite."""
 
 
 class ParityFailure(OfaError):

@@ -9,7 +9,8 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from itertools import pairwise
 from multiprocessing import get_context, parent_process
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ofa import artifacts
 from ofa import checkpoint as files
-from ofa.errors import BadArtifact, did_you_mean
+from ofa.errors import BadArtifact, OfaError, did_you_mean
 from ofa.reference import is_imported_predictor, read_imported_predictor
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
@@ -137,6 +138,9 @@ def measure_search_top1(
     Args:
         workers: Processes that measure, each on one thread a part of the archs in their order, so
             that neighbors go on sharing their first layers; their number changes no result.
+
+    Raises:
+        OfaError: If one of them is killed.
     """
     workers = max(1, min(workers, len(archs)))
     if workers == 1:
@@ -150,9 +154,18 @@ def measure_search_top1(
         for start, end in pairwise(bounds):
             pool = ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
             stack.callback(pool.shutdown, cancel_futures=True)
-            futures |= {pool.submit(_search_top1, folder, arch): arch for arch in archs[start:end]}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+            with _interrupts_blocked():  # workers inherit it, and are ended by this process
+                futures |= {
+                    pool.submit(_search_top1, folder, arch): arch for arch in archs[start:end]
+                }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise OfaError(
+                "a process that measures subnets was killed, as the system does when memory is "
+                "short; the same command goes on, with fewer --workers if it happens again"
+            ) from error
 
 
 def has_images(folder: Path) -> bool:
@@ -210,9 +223,17 @@ def _search_top1(folder: Path, arch: AnyArch) -> float:
     return evaluator(folder, "search").top1(arch)
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _follow_parent() -> None:
-    """Leave interrupts to the parent, and end when it does, even if it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End when the parent does, even if it was killed."""
     parent = parent_process()
     assert parent is not None
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -95,9 +95,7 @@ def refuse_unnatural(data: object, *, where: str) -> None:
         elif isinstance(value, int) and value.bit_length() >= _MAX_BITS:
             raise BadArtifact(f"{where}: holds an integer of {value.bit_length()} bits")
         elif isinstance(value, str) and (bad := re.search("[\x00\ud800-\udfff]", value)):
-            raise BadArtifact(
-                f"{where}: holds the character {bad[0]!a}, which is none of a text"
-            )
+            raise BadArtifact(f"{where}: holds the character {bad[0]!a}, which is none of a text")
         if depth > _MAX_DEPTH:
             raise BadArtifact(f"{where}: is nested deeper than {_MAX_DEPTH} levels")
 

@@ -234,6 +234,9 @@ class Train:
     checkpoint_every: int = 500
     """Steps between two checkpoints within an epoch; every epoch ends with one. 0 writes no
     others."""
+    on_nan: Literal["stop", "skip"] = "stop"
+    """What a step does whose loss or gradient is not finite: ``stop`` ends training, ``skip``
+    leaves the weights as they are and goes on. Either way no such step changes a weight."""
     seed: int = 0
     """Seed of weights, order, augmentation and subnets."""
     threads: int = 2

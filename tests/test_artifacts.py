@@ -51,7 +51,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
 
-    with pytest.raises(BadArtifact, match=r"file/x: cannot be written .* choose --out"):
+    with pytest.raises(BadArtifact, match=r"file/x: cannot be written .* choose another --out"):
         artifacts.write_atomically(blocked / "x", b"")
 
 

@@ -5,7 +5,7 @@ The same as ``ofa specialize``; see ``--help``.
 
 import sys
 
-from ofa.cli import main
+from ofa.__main__ import main
 
 if __name__ == "__main__":
     raise SystemExit(main(["specialize", *sys.argv[1:]]))

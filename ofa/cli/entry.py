@@ -4,6 +4,7 @@
 result as JSON, for programs. What the user can mend is one line on stderr and exit code 1.
 """
 
+import errno
 import sys
 
 from jsonargparse import ArgumentError, Namespace
@@ -59,6 +60,12 @@ COMMANDS = {name: command for chapter in CHAPTERS.values() for name, command in 
 CHAPTERS["This shell"] = {"completion": completion_of(COMMANDS)}
 COMMANDS |= CHAPTERS["This shell"]
 
+_OF_THE_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+"""What a user can mend of what the system refuses."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command.
@@ -83,12 +90,20 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(f"{where}: {reason}; see {where} --help")
     except OfaError as error:
         return _fail(f"ofa {argv[0]}: {' '.join(str(error).split())}")
-    except MemoryError:
-        return _fail(f"ofa {argv[0]}: out of memory; close other programs or use a smaller space")
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _fail(
+            f"ofa {argv[0]}: out of memory; close other programs, or use smaller images, batches "
+            "or spaces"
+        )
     except BrokenPipeError:  # the reader of a pipe has gone, as with | head
         sys.stderr.close()
-    except KeyboardInterrupt:
-        return _fail(f"ofa {argv[0]}: interrupted; the same command goes on where it can") + 129
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"ofa {argv[0]}: {where}{error.strerror}; mend that and start again")
     return 0
 
 
@@ -122,6 +137,14 @@ def _overview() -> str:
             "Each command explains itself: ofa COMMAND --help; all take --json and --quiet.\n"
             "example: ofa specialize --device pixel --budget-ms 2",
         ]
+    )
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Libraries have words of their own for it, under types that are not loaded here."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        words in text for words in ("out of memory", "can't allocate memory", "bad allocation")
     )
 
 

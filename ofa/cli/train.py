@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_recipe(parser)
     flags.add_out(parser, "runs/train")
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/last.ckpt")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from OUT/last.ckpt, if there is one"
+    )
     parser.add_argument(
         "--init",
         type=Path,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import OfaError
 from ofa.opened import find_checkpoint, measure_search_top1, open_supernet
@@ -74,6 +75,7 @@ def sample(
         ``accuracy.jsonl``, or ``accuracy/<shard>.jsonl``, in the checkpoint's folder.
 
     Raises:
+        InUse: If another process writes that file.
         OfaError: If flags contradict one another, or the space holds fewer archs.
     """
     folder = find_checkpoint(checkpoint)
@@ -82,17 +84,18 @@ def sample(
     if draw == "active" and shard:
         raise OfaError("draw: active asks in rounds, so it cannot be divided; leave out --shard")
     out = files.shard_file(path, f"{shard.index}-of-{shard.count}") if shard else path
-    done = {record.arch for record in files.read_accuracy(path, supernet=supernet)}
-    rounds = (
-        _active_rounds(folder, num, seed)
-        if draw == "active"
-        else _drawn_rounds(folder, num, draw, device, seed, checkpoint, shard, done)
-    )
-    for pending in rounds:
-        measured = measure_search_top1(folder, pending, workers=workers)
-        for _, (arch, top1) in zip(track(pending, "measuring subnets"), measured, strict=True):
-            record = files.MeasuredArch(arch=arch, top1=top1)
-            files.append_accuracy(out, record, supernet=supernet)
+    with artifacts.claimed(out, mend="wait for it, or measure another part with --shard"):
+        done = {record.arch for record in files.read_accuracy(path, supernet=supernet)}
+        rounds = (
+            _active_rounds(folder, num, seed)
+            if draw == "active"
+            else _drawn_rounds(folder, num, draw, device, seed, checkpoint, shard, done)
+        )
+        for pending in rounds:
+            measured = measure_search_top1(folder, pending, workers=workers)
+            for _, (arch, top1) in zip(track(pending, "measuring subnets"), measured, strict=True):
+                record = files.MeasuredArch(arch=arch, top1=top1)
+                files.append_accuracy(out, record, supernet=supernet)
     return out
 
 

@@ -68,6 +68,7 @@ def finetune(
         Where ``out/subnets/<arch id>`` lies, and test top-1 before and after.
 
     Raises:
+        InUse: If another process fine-tunes the subnet into ``out``.
         BadArtifact: If the subnet was cut from another supernet.
         BadData: If the images are missing.
     """
@@ -130,7 +131,9 @@ def finetune(
         subnets=Alone(arch=notes.arch),
         teacher=None if images else _largest(source, validation),
     )
-    fit(module, folder=out / "finetune" / notes.arch.id, resume=False, progress=progress)
+    run = out / "finetune" / notes.arch.id
+    with artifacts.claimed(run, is_folder=True):
+        fit(module, folder=run, resume=False, progress=progress)
     tuned = module.average.get_submodule("net")
     search = validation.top1(tuned, notes.arch.resolution, Ranks())
     after = test_top1(tuned)

@@ -1,12 +1,14 @@
 """Predictor and device to front."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import OfaError
 from ofa.opened import find_checkpoint, has_images, open_supernet
@@ -57,6 +59,7 @@ def search(
         ``out/fronts/<device>.json``.
 
     Raises:
+        InUse: If another process keeps what it measures in ``out``.
         InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
         OfaError: If there is no such strategy; lists all.
     """
@@ -95,17 +98,18 @@ def search(
         )
     else:
         kept = out / files.ACCURACY if rounds > 1 else None
-        measured = measured_on_search(folder, encoding, out=kept, track=track)
-        pairs = measured.pairs
-        settled = settle(
-            search_with,
-            measured,
-            accuracy=trusted or measured,
-            refit=partial(refitted, folder, encoding, seed=seed),
-            budget_ms=budget_ms,
-            num_candidates=num_candidates,
-            max_rounds=rounds,
-        )
+        with artifacts.claimed(kept) if kept else nullcontext():
+            measured = measured_on_search(folder, encoding, out=kept, track=track)
+            pairs = measured.pairs
+            settled = settle(
+                search_with,
+                measured,
+                accuracy=trusted or measured,
+                refit=partial(refitted, folder, encoding, seed=seed),
+                budget_ms=budget_ms,
+                num_candidates=num_candidates,
+                max_rounds=rounds,
+            )
     front, asked_ms = settled.front, settled.budget_ms
     rivals = random_front(
         encoding,

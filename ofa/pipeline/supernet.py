@@ -1,6 +1,7 @@
 """Recipe to supernet."""
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def train(
         ``last.ckpt``.
 
     Raises:
+        InUse: If another process trains into ``out``.
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
             recipe.
     """
@@ -48,12 +50,13 @@ def train(
     recipe, splits, module = prepared(recipe)
     if init and not resume:
         _warm_start_(module, init)
-    artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
-    fit(module, folder=out, resume=resume, progress=progress)
-    if module.ranks.rank == 0:
-        _write(out / files.SUPERNET, module, splits)
-        phases = tuple(phase.name for phase in recipe.train.phases)
-        artifacts.write_atomically(out / CURVES, draw_curves(read_curves(out), phases))
+    with _claimed_by_rank_zero(out):
+        artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
+        fit(module, folder=out, resume=resume, progress=progress)
+        if module.ranks.rank == 0:
+            _write(out / files.SUPERNET, module, splits)
+            phases = tuple(phase.name for phase in recipe.train.phases)
+            artifacts.write_atomically(out / CURVES, draw_curves(read_curves(out), phases))
     return out / files.SUPERNET
 
 
@@ -141,6 +144,15 @@ def prepared(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
         ),
     )
     return recipe, splits, module
+
+
+def _claimed_by_rank_zero(folder: Path) -> AbstractContextManager[None]:
+    """Hold a run folder; its other ranks share it with the first."""
+    from pytorch_lightning.utilities import rank_zero_only
+
+    if getattr(rank_zero_only, "rank", 0):
+        return nullcontext()
+    return artifacts.claimed(folder, is_folder=True)
 
 
 def _warm_start_(module: "SupernetModule", init: Path) -> None:

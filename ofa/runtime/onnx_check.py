@@ -13,7 +13,34 @@ from typing import Any
 from ofa.errors import BadArtifact
 
 _OPERATORS = frozenset(
-    ["Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear", "Div", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity", "MatMul", "MaxPool", "Mul", "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Sigmoid", "Squeeze", "Sub", "Unsqueeze"]
+    [
+        "Add",
+        "AveragePool",
+        "Cast",
+        "Clip",
+        "Concat",
+        "Constant",
+        "Conv",
+        "DequantizeLinear",
+        "Div",
+        "Flatten",
+        "Gemm",
+        "GlobalAveragePool",
+        "HardSigmoid",
+        "HardSwish",
+        "Identity",
+        "MatMul",
+        "MaxPool",
+        "Mul",
+        "QuantizeLinear",
+        "ReduceMean",
+        "Relu",
+        "Reshape",
+        "Sigmoid",
+        "Squeeze",
+        "Sub",
+        "Unsqueeze",
+    ]
 )
 _MAX_NODES = 10_000
 _MAX_INT = 2**20  # of an attribute; sizes computed from larger ones overflow in the library

@@ -1,19 +1,24 @@
 """Running a recipe with Lightning's ``Trainer``."""
 
 import logging
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytorch_lightning as lightning
 from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, BadData, Diverged, OfaError
+from ofa.train.checkpoints import WholeCheckpoints
 from ofa.train.module import SupernetModule
 from ofa.train.sync_batchnorm import synchronize_batchnorm_
 
 CHECKPOINT = "last.ckpt"
+
+_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -33,17 +38,20 @@ def fit(
 
     Args:
         folder: Holds the checkpoint, and logs (CSV and TensorBoard), a version a start.
-        resume: Whether to go on from ``folder/last.ckpt``.
+        resume: Whether to go on from ``folder/last.ckpt``, if the run came that far.
         stop_after: Epoch of the run after which to leave off, to be resumed later.
         callbacks: Lightning's, besides those that write checkpoints and progress.
 
     Raises:
-        BadArtifact: If there is nothing to resume, or it belongs to another recipe.
+        BadArtifact: If the checkpoint belongs to another recipe, or the folder cannot be written.
+        BadData: If an image cannot be read, or a process that reads them ended.
+        Diverged: If a step is not finite, and the recipe does not skip it.
     """
     train = module.recipe.train
     last = folder / CHECKPOINT
     if resume and not last.is_file():
-        raise BadArtifact(f"{last}: there is nothing to resume; start without --resume")
+        _log.warning("%s: not there yet, so the run starts anew", last)
+        resume = False
     if train.sync_batchnorm:
         synchronize_batchnorm_(module.supernet)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -80,8 +88,50 @@ def fit(
             enable_model_summary=False,
             log_every_n_steps=max(1, min(50, module.plan[0].steps_per_epoch)),
             num_sanity_val_steps=0,
+            plugins=[WholeCheckpoints()],
         )
-        trainer.fit(module, ckpt_path=last if resume else None, weights_only=True)
+        with _told_in_one_line(last, module):
+            trainer.fit(module, ckpt_path=last if resume else None, weights_only=True)
+
+
+@contextmanager
+def _told_in_one_line(last: Path, module: SupernetModule) -> Iterator[None]:
+    """Turn what may go wrong outside this project's code into errors that a user can mend."""
+    try:
+        yield
+    except Diverged as error:
+        if module.saved_step is None:
+            mend = "no checkpoint was written before; start anew with a lower learning_rate"
+        else:
+            mend = (
+                f"the last good checkpoint is {last}, of step {module.saved_step}: go on from it "
+                "with --resume --train.on_nan skip, or start anew with a lower learning_rate"
+            )
+        raise Diverged(f"{error}; {mend}") from error
+    except OfaError as error:
+        raise _of_worker(error) from error
+    except OSError as error:
+        where = error.filename or last.parent
+        raise BadArtifact(
+            f"{where}: {error.strerror or error}; mend that, then go on with --resume"
+        ) from error
+    except RuntimeError as error:
+        if not re.match(
+            r"DataLoader worker .* (exited unexpectedly|is killed by signal)", f"{error}"
+        ):
+            raise
+        raise BadData(
+            f"a process that reads training images was killed ({str(error).split('.')[0]}), as the "
+            "system does when memory is short; go on with --resume and a smaller data.workers"
+        ) from error
+
+
+def _of_worker(error: OfaError) -> OfaError:
+    """An error from a process that reads images, without the traceback that torch puts in."""
+    _, marker, traceback = str(error).partition("Original Traceback")
+    if not marker:
+        return error
+    return type(error)(traceback.strip().splitlines()[-1].partition(": ")[2])
 
 
 def _checkpoints(folder: Path, every: int) -> list[ModelCheckpoint]:

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from ofa.errors import BadArtifact
 from ofa.recipe import Recipe
 
-_FREE = ("train.checkpoint_every", "train.accelerator", "data.workers", "data.download")
+_FREE = (
+    "train.checkpoint_every", "train.accelerator", "train.on_nan", "data.workers", "data.download",
+)  # fmt: skip
 """Settings that change no weight, and that a resumed run may set anew."""
 
 

@@ -4,6 +4,7 @@ What a step does depends on its number alone: the phase, the learning rate, the 
 and its augmentation. So a run that was cut off goes on at the step it had come to.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -24,16 +25,25 @@ from ofa.data import (
     image_transform,
     mixed,
 )
-from ofa.errors import OfaError
+from ofa.errors import Diverged, OfaError
 from ofa.recipe import IN_PLACE, NO_TEACHER, Phase, Recipe
 from ofa.space import AnyArch
 from ofa.supernets import sort_channels_
+from ofa.train.finite import (
+    MAX_SKIPPED,
+    Losses,
+    culprit,
+    is_finite_step,
+    reset_spoiled_statistics_,
+)
 from ofa.train.identity import check_identity, identity
 from ofa.train.loader import EpochOrder, epoch_loader
 from ofa.train.phases import PlannedPhase, plan
 from ofa.train.ranks import Ranks, average_gradients_, current_ranks
 from ofa.train.sampling import Elastic, Subnets
 from ofa.train.step import Learned, Sizes, Teacher, chosen, learn
+
+_log = logging.getLogger(__name__)
 
 Validate = Callable[[nn.Module, AnyArch, Ranks], float]
 
@@ -88,10 +98,13 @@ class SupernetModule(lightning.LightningModule):
         self.outside_teacher = teacher
         self.transform = image_transform(train.augment, max(recipe.space.resolutions))
         self.best_top1 = 0.0
+        self.saved_step: int | None = None
         self.ranks = Ranks()
         self.plan = plan(train, num_images=len(data))
         self._digest = data.digest()
         self._sums: list[Tensor | None] = []
+        self._batches: list[Losses] = []
+        self._num_skipped = 0
 
     def setup(self, stage: str) -> None:
         """Share the run out among ranks, which are known by now."""
@@ -137,7 +150,7 @@ class SupernetModule(lightning.LightningModule):
         planned = self._phase_of(step)
         part = batch_idx % train.accumulate
         if part == 0:
-            self._sums = []
+            self._sums, self._batches = [], []
             if step == planned.first_step:
                 self._enter(planned)
         pixels, labels = batch
@@ -145,12 +158,13 @@ class SupernetModule(lightning.LightningModule):
         number = (step * train.accumulate + part) * self.ranks.world + self.ranks.rank
         with self._without_sync(), drawing((train.seed, number, 2)):
             learned = self._learn(planned.phase, pixels, labels, step=step, number=number)
+        self._batches.append(learned.losses)
         self._add_gradients(last=part + 1 == train.accumulate)
         if part + 1 < train.accumulate:
             return
         self._apply_gradients(planned.learning_rate(step))
-        if step % 50 == 0:
-            self._log_step(learned, labels, step, planned)
+        if step % 50 == 0 and not self._num_skipped:
+            self._log_step(learned, labels, planned)
 
     def on_train_epoch_end(self) -> None:
         train, end = self.recipe.train, self.current_epoch + 1
@@ -166,12 +180,14 @@ class SupernetModule(lightning.LightningModule):
             self.log(f"search_top1/{name}", value, rank_zero_only=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.saved_step = self.global_step
         checkpoint["ofa_run"] = self._identity()
         checkpoint["ofa_best_top1"] = self.best_top1
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_identity(checkpoint.get("ofa_run", {}), self._identity())
         self.best_top1 = checkpoint["ofa_best_top1"]
+        self.saved_step = checkpoint["global_step"]
 
     def augmented(self, pixels: Tensor, number: int) -> Tensor:
         """The images of a batch as its number changes them."""
@@ -276,14 +292,44 @@ class SupernetModule(lightning.LightningModule):
         average_gradients_(self.supernet.parameters(), self.ranks, batches=train.accumulate)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
+        precision = self.trainer.precision_plugin
+        scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
+        parameters = self.supernet.parameters()
+        if not is_finite_step(self._batches, parameters, self.ranks, scaled=bool(scaler)):
+            self._leave_out()
+            return
+        self._num_skipped = 0
         if train.gradient_clip:
-            precision = self.trainer.precision_plugin
-            if isinstance(precision, MixedPrecision) and precision.scaler:
-                precision.scaler.unscale_(optimizer)
+            if scaler:
+                scaler.unscale_(optimizer)
             self.clip_gradients(optimizer, train.gradient_clip, "norm")
         optimizer.step()
         optimizer.zero_grad()
         self._average_weights(decay=train.ema_decay)
+
+    def _leave_out(self) -> None:
+        """Go on without the step that is not finite, if the recipe and their number allow it.
+
+        Raises:
+            Diverged: If they do not.
+        """
+        step, self._num_skipped = self.global_step, self._num_skipped + 1
+        problem = (
+            f"{culprit(self._batches)} at step {step} of phase {self._phase_of(step).phase.name!r}"
+        )
+        if self.recipe.train.on_nan == "stop":
+            raise Diverged(problem)
+        if self._num_skipped > MAX_SKIPPED:
+            raise Diverged(f"{problem}, and so were {MAX_SKIPPED} steps before it")
+        _log.warning("%s; left out", problem)
+        reset_spoiled_statistics_(self.supernet)
+        # Without gradients the optimizer counts the step and changes nothing; a scaler of half
+        # precision wants to see what overflowed, and holds back by itself.
+        optimizer = self._optimizer()
+        if not isinstance(self.trainer.precision_plugin, MixedPrecision):
+            optimizer.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
 
     @torch.no_grad()
     def _average_weights(self, *, decay: float) -> None:
@@ -294,13 +340,7 @@ class SupernetModule(lightning.LightningModule):
         ):
             average.lerp_(current, 1 - decay)
 
-    def _log_step(self, learned: Learned, labels: Tensor, step: int, planned: PlannedPhase) -> None:
-        if not torch.isfinite(learned.loss):
-            raise OfaError(
-                f"the loss is {float(learned.loss)} at step {step} of phase "
-                f"{planned.phase.name!r}; resume from the last checkpoint with a lower "
-                "learning_rate"
-            )
+    def _log_step(self, learned: Learned, labels: Tensor, planned: PlannedPhase) -> None:
         top1 = multiclass_accuracy(learned.logits, labels, learned.logits.shape[1], average="micro")
         self.log("loss", learned.loss, prog_bar=True)
         self.log("batch_top1", 100 * top1, prog_bar=True)

@@ -4,7 +4,7 @@ One backward a subnet keeps peak memory at one graph; gradients add up over subn
 reference project. Images are resized once a resolution, and a teacher runs once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -43,15 +43,17 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learned:
-    """What came of a step's first subnet.
+    """What came of a batch.
 
     Attributes:
-        loss: Its loss.
-        logits: Its logits.
+        loss: Loss of the first subnet.
+        logits: Logits of the first subnet.
+        losses: Loss of every subnet.
     """
 
     loss: Float[Tensor, ""]
     logits: Float[Tensor, "b classes"]
+    losses: Mapping[AnyArch, Float[Tensor, ""]]
 
 
 def learn(
@@ -74,17 +76,19 @@ def learn(
         backward: Called with each loss.
     """
     target = teacher(sizes) if teacher else None
-    first: Learned | None = None
+    first: Tensor | None = None
+    losses: dict[AnyArch, Tensor] = {}
     for arch in archs:
         logits = supernet(sizes.at(arch.resolution), arch)
         loss = _loss(logits, labels, target, train)
         backward(loss)
+        losses[arch] = loss.detach()
         if first is None:
-            first = Learned(loss=loss.detach(), logits=logits.detach())
+            first = logits.detach()
             if in_place:
-                target = first.logits
+                target = first
     assert first is not None
-    return first
+    return Learned(loss=losses[archs[0]], logits=first, losses=losses)
 
 
 @torch.no_grad()

@@ -99,9 +99,13 @@ def test_a_run_of_another_recipe_is_not_resumed(recipe, images, tmp_path):
         trained(other, images, tmp_path, resume=True)
 
 
-def test_there_must_be_something_to_resume(recipe, images, tmp_path):
-    with pytest.raises(BadArtifact, match="nothing to resume; start without --resume"):
-        trained(recipe, images, tmp_path, resume=True)
+def test_a_run_that_was_cut_off_before_its_first_checkpoint_starts_anew(
+    recipe, images, tmp_path, caplog
+):
+    module = trained(recipe, images, tmp_path, resume=True)
+
+    assert module.global_step == 18
+    assert "last.ckpt: not there yet, so the run starts anew" in caplog.text
 
 
 def test_a_bottleneck_supernet_shrinks_in_stage_width_too(images, tmp_path):

@@ -1,0 +1,137 @@
+"""What is written survives kills and full disks, and one process at a time writes it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_disk import small_disk
+
+from ofa import writing
+from ofa.errors import BadArtifact, InUse
+
+SLOW_WRITER = """
+import sys, time
+from pathlib import Path
+from ofa.writing import new_folder, claimed
+run = Path(sys.argv[1])
+with claimed(run, is_folder=True), new_folder(run / "bundle") as folder:
+    (folder / "half").touch()
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def slow_writer(tmp_path):
+    """A process that holds ``tmp_path / 'run'`` and is in the middle of writing a folder there."""
+    command = [sys.executable, "-c", SLOW_WRITER, str(tmp_path / "run"), "an argument"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def unfinished(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob(".*.ofa-unfinished")]
+
+
+def test_the_second_process_is_told_who_holds_the_folder(slow_writer, tmp_path):
+    who = rf"process {slow_writer.pid} on \S+ \(ofa .*an argument\); wait for it"
+
+    with pytest.raises(InUse, match=who), writing.claimed(tmp_path / "run", is_folder=True):
+        pytest.fail("both processes hold it")
+
+
+def test_a_lock_dies_with_its_holder_and_leaves_no_file(slow_writer, tmp_path):
+    slow_writer.kill()
+    slow_writer.wait()
+
+    assert (tmp_path / "run" / ".lock").exists()
+
+    with writing.claimed(tmp_path / "run", is_folder=True):
+        assert (tmp_path / "run" / ".lock").exists()
+
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_what_a_killed_process_left_unfinished_is_swept_by_the_next_write(slow_writer, tmp_path):
+    run = tmp_path / "run"
+    writing.write_atomically(run / "other", b"")
+    assert len(unfinished(run)) == 1, "what a living process is writing must stay"
+    slow_writer.send_signal(signal.SIGKILL)
+    slow_writer.wait()
+
+    writing.write_atomically(run / "other", b"")
+
+    assert sorted(os.listdir(run)) == [".lock", "other"]
+
+
+def test_files_of_other_programs_are_left_alone(tmp_path):
+    (tmp_path / ".other.tmp").touch()
+    (tmp_path / ".link.ofa-unfinished").symlink_to(tmp_path / ".other.tmp")
+
+    writing.write_atomically(tmp_path / "file", b"")
+
+    assert (tmp_path / ".other.tmp").exists()
+
+
+def test_a_folder_that_appears_meanwhile_is_replaced(tmp_path):
+    with writing.new_folder(tmp_path / "bundle") as first:
+        (first / "first").touch()
+        with writing.new_folder(tmp_path / "bundle") as second:
+            (second / "second").touch()
+
+    assert os.listdir(tmp_path) == ["bundle"]
+    assert os.listdir(tmp_path / "bundle") == ["first"]
+
+
+WRITES = {
+    "a file": lambda folder, data: writing.write_atomically(folder / "old", data),
+    "a line": lambda folder, data: writing.append_line(folder / "lines", {"text": data.decode()}),
+    "a folder": lambda folder, data: _fill_folder(folder / "new", data),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_full_disk_is_one_line_and_costs_nothing_that_was_there(write, tmp_path):
+    with small_disk(tmp_path / "disk", num_bytes=200_000) as folder:
+        writing.write_atomically(folder / "old", b"old")
+        writing.append_line(folder / "lines", {"number": 1})
+
+        with pytest.raises(BadArtifact, match=r"No space left on device.*free space") as refusal:
+            write(folder, b"x" * 1_000_000)
+
+        assert "\n" not in str(refusal.value)
+        assert sorted(os.listdir(folder)) == ["lines", "old"]
+        assert (folder / "old").read_bytes() == b"old"
+        writing.append_line(folder / "lines", {"number": 2})
+        assert (folder / "lines").read_text() == '{"number":1}\n{"number":2}\n'
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    with small_disk(tmp_path / "disk", num_bytes=200_000) as folder:
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+        with pytest.raises(BadArtifact, match=r"Read-only file system.*choose another --out"):
+            writing.write_atomically(folder / "deep" / "file", b"")
+        with pytest.raises(BadArtifact, match="Read-only"), writing.claimed(folder / "run"):
+            pytest.fail("nothing can be written there")
+
+
+def test_a_claim_says_what_to_do_about_it(tmp_path):
+    with writing.claimed(tmp_path / "run"):
+        mend = re.escape("take another --shard")
+        with (
+            pytest.raises(InUse, match=mend),
+            writing.claimed(tmp_path / "run", mend="take another --shard"),
+        ):
+            pytest.fail("held twice")
+
+
+def _fill_folder(path: Path, data: bytes) -> None:
+    with writing.new_folder(path) as new:
+        writing.write_atomically(new / "file", data)
