@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from ofa.data import Normalization, resized
-from ofa.deploy import run_in_chunks, torch_logits
+from ofa.deploy import torch_logits
 from ofa.errors import EngineRefused
+from ofa.evaluate import run_in_chunks
 from ofa.opened import evaluator, find_checkpoint, open_supernet
 from ofa.runtime import PRECISIONS, RUNTIMES, measure_ms, stopwatch, with_precision
 from ofa.runtime.onnx_export import export_onnx

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ofa.evaluate import Evaluator, Judges
-    from ofa.predictor import AccuracyPredictor, FitReport
+    from ofa.predictor import AccuracyPredictor, FitReport, QuantizedPredictor
     from ofa.reference import ReferencePredictor, ResNetPredictor
     from ofa.subnet import Subnet
 
@@ -131,11 +131,16 @@ def evaluator(folder: Path, split: Literal["search", "test"]) -> "Evaluator":
 
 
 def measure_search_top1(
-    folder: Path, archs: Sequence[AnyArch], *, workers: int = 1
+    folder: Path,
+    archs: Sequence[AnyArch],
+    *,
+    precision: files.Precision = "fp32",
+    workers: int = 1,
 ) -> Iterator[tuple[AnyArch, float]]:
     """Each arch with its top-1 on the search split, as soon as it is known.
 
     Args:
+        precision: Numbers to measure it with; ``int8`` is what its engine would compute with.
         workers: Processes that measure, each on one thread a part of the archs in their order, so
             that neighbors go on sharing their first layers; their number changes no result.
 
@@ -145,7 +150,7 @@ def measure_search_top1(
     workers = max(1, min(workers, len(archs)))
     if workers == 1:
         for arch in archs:
-            yield arch, evaluator(folder, "search").top1(arch)
+            yield arch, _search_top1(folder, arch, precision)
         return
     context = get_context("spawn")  # forked copies of a process that used torch's threads can hang
     bounds = [len(archs) * i // workers for i in range(workers + 1)]
@@ -156,7 +161,8 @@ def measure_search_top1(
             stack.callback(pool.shutdown, cancel_futures=True)
             with _interrupts_blocked():  # workers inherit it, and are ended by this process
                 futures |= {
-                    pool.submit(_search_top1, folder, arch): arch for arch in archs[start:end]
+                    pool.submit(_search_top1, folder, arch, precision): arch
+                    for arch in archs[start:end]
                 }
         try:
             for future in as_completed(futures):
@@ -200,6 +206,26 @@ def predictor(
     return AccuracyPredictor.from_state(encoding, tensors, notes)
 
 
+def quantized_predictor(folder: Path, encoding: AnyEncoding) -> "QuantizedPredictor":
+    """What predicts the top-1 of a checkpoint's subnets after quantization.
+
+    Raises:
+        BadArtifact: If there is none yet, or it was fitted to other weights.
+    """
+    from ofa.predictor import AccuracyPredictor, QuantizedPredictor
+
+    path, base = folder / files.PREDICTOR, predictor(folder, encoding)
+    found = None
+    if isinstance(base, AccuracyPredictor):
+        found = QuantizedPredictor.from_state(base, artifacts.read_tensors(path)[0])
+    if found is None:
+        raise BadArtifact(
+            f"{path}: predicts no accuracy after quantization; run ofa sample --precision int8 "
+            f"--num 60 and ofa fit-predictor on {folder}"
+        )
+    return found
+
+
 def predictor_rmse(folder: Path) -> float | None:
     """Error of a checkpoint's predictor on subnets it was not fitted to, percentage points.
 
@@ -219,8 +245,11 @@ def read_fit(folder: Path) -> "FitReport":
     return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")
 
 
-def _search_top1(folder: Path, arch: AnyArch) -> float:
-    return evaluator(folder, "search").top1(arch)
+def _search_top1(folder: Path, arch: AnyArch, precision: files.Precision) -> float:
+    from ofa.evaluate import quantized_top1
+
+    judge = evaluator(folder, "search")
+    return judge.top1(arch) if precision == "fp32" else quantized_top1(judge, arch)
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from ofa.cli import flags, screen
 from ofa.cli.command import Command
 
 if TYPE_CHECKING:
-    from ofa.predictor import FitReport
+    from rich.table import Table
+
+    from ofa.predictor import FitReport, QuantizedReport
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -59,7 +61,24 @@ def _show(report: "FitReport") -> None:
         " ".join(f"{bias:+.3f}" for bias in report.bias_by_bin),
         "points, fifths from low to high",
     )
+    if report.quantized:
+        _add_quantized(table, report.quantized)
     screen.show(table)
+
+
+def _add_quantized(table: "Table", report: "QuantizedReport") -> None:
+    table.add_section()
+    table.add_row("measured in int8", f"{report.num_pairs}", "subnets, before and after")
+    table.add_row(
+        "quantizing adds", f"{report.mean_change:+.3f}", f"points, ± {report.change_std:.3f}"
+    )
+    table.add_row("RMSE of that", f"{report.change_rmse:.3f}", "points")
+    table.add_row(
+        "Kendall tau, int8",
+        f"{report.kendall_tau:.3f}",
+        f"{report.float_kendall_tau:.3f} by the fp32 prediction alone",
+    )
+    table.add_row("RMSE, int8", f"{report.rmse:.3f}", "points")
 
 
 FIT_PREDICTOR = Command(

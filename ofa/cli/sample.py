@@ -26,6 +26,12 @@ def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--device", default=None, metavar="NAME", help="device of --draw latency, see ofa devices"
     )
+    parser.add_argument(
+        "--precision",
+        choices=["fp32", "int8"],
+        default="fp32",
+        help="numbers to measure with; int8 quantizes each subnet as its engine is quantized",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes; changes no result")
     parser.add_argument(
         "--shard",
@@ -42,6 +48,7 @@ def _sample(options: Namespace, track: pipeline.Track) -> Path:
         num=options.num,
         draw=options.draw,
         device=options.device,
+        precision=options.precision,
         seed=options.seed,
         workers=options.workers,
         shard=_shard(options.shard) if options.shard else None,
@@ -64,6 +71,8 @@ SAMPLE = Command(
     details=(
         "Each subnet is recalibrated and counted on the search split; accuracy.jsonl beside "
         "the weights grows by one line a subnet. Processes that share the folder, on one machine "
-        "or several, each write accuracy/I-of-N.jsonl; all files are read as one."
+        "or several, each write accuracy/I-of-N.jsonl; all files are read as one. A few dozen "
+        "subnets measured with --precision int8 as well teach ofa fit-predictor what quantizing "
+        "costs."
     ),
 )

@@ -4,7 +4,7 @@ from ofa.deploy.assemble import Assembled, Built, Order, assemble, build
 from ofa.deploy.bundle import Bundle, bundle_contents, load_bundle, write_bundle
 from ofa.deploy.cache import EngineCache
 from ofa.deploy.engines import PORTABLE, EngineRequest
-from ofa.deploy.ladder import Form, Ladder, Rung, climb, run_in_chunks, torch_logits
+from ofa.deploy.ladder import Form, Ladder, Rung, climb, torch_logits
 from ofa.deploy.layer_times import LayerTime, layer_times
 from ofa.deploy.manifest import (
     Attempt,
@@ -65,7 +65,6 @@ __all__ = [
     "origin",
     "render_front",
     "render_report",
-    "run_in_chunks",
     "torch_logits",
     "write_bundle",
 ]

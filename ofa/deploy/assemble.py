@@ -3,10 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 from onnx import load_from_string
 from torch import nn
 
@@ -21,7 +19,6 @@ from ofa.deploy.engines import (
     build_engine,
     image_digest,
 )
-from ofa.deploy.ladder import run_in_chunks
 from ofa.deploy.layer_times import layer_times
 from ofa.deploy.manifest import (
     Attempt,
@@ -38,18 +35,14 @@ from ofa.deploy.manifest import (
 from ofa.deploy.picture import FrontPoint
 from ofa.deploy.report import ReportData, class_accuracies, render_front, render_report
 from ofa.deploy.timed import estimated, time_here, time_on
-from ofa.deploy.verify import climb_forms, engine_images
+from ofa.deploy.verify import climb_forms
+from ofa.evaluate import QuantizationImages, quantization_images
 from ofa.latency import Device, LatencyModel
 from ofa.run_files import SearchOutcome, SubnetNotes
-from ofa.runtime import AbstractTarget, OrtSession
+from ofa.runtime import AbstractTarget
 from ofa.runtime.onnx_export import InputType, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
 from ofa.subnet import Subnet
-
-NUM_CALIBRATION_IMAGES = 512
-"""Images that set the ranges of an 8-bit engine."""
-NUM_METHOD_IMAGES = 2000
-"""Images of the search split by which the method of setting them is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,20 +150,20 @@ def build(order: Order, cache: EngineCache) -> Built:
         input_type=order.input_type,
         metadata={"arch": notes.arch.to_json(), "labels": json.dumps(notes.classes)},
     )
-    images = _calibration_images(order)
+    images = _quantization_images(order)
     requests = [PORTABLE] if order.request == PORTABLE else [PORTABLE, order.request]
     engines = tuple(
         build_engine(
             onnx,
             request,
-            calibration=images,
-            top1=partial(_search_top1, order),
+            calibration=images.calibration,
+            top1=images.top1,
             cache=cache,
             threads=order.threads,
         )
         for request in requests
     )
-    here = time_here(engines, images[:1], threads=order.threads)
+    here = time_here(engines, images.calibration[:1], threads=order.threads)
     meant = engines[-1]
     if order.is_here or order.target is None:
         measured = here.get(meant.request.name) if order.is_here else None
@@ -280,29 +273,19 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
     return Assembled(manifest=manifest, contents=contents)
 
 
-def _calibration_images(order: Order) -> np.ndarray:
-    return engine_images(
-        order.calibration.images[:NUM_CALIBRATION_IMAGES],
+def _quantization_images(order: Order) -> QuantizationImages:
+    return quantization_images(
+        order.calibration,
+        order.search,
         resolution=order.notes.arch.resolution,
         input_type=order.input_type,
     )
-
-
-def _search_top1(order: Order, onnx: bytes) -> float:
-    """Accuracy of an ONNX file on search images, which are neither trained nor tested on."""
-    images = engine_images(
-        order.search.images[:NUM_METHOD_IMAGES],
-        resolution=order.notes.arch.resolution,
-        input_type=order.input_type,
-    )
-    predicted = run_in_chunks(OrtSession(onnx).run, images).argmax(1)
-    return 100 * float((predicted == order.search.labels[:NUM_METHOD_IMAGES].numpy()).mean())
 
 
 def _calibration(order: Order, engine: BuiltEngine) -> Calibration | None:
     if order.request.precision != "int8":
         return None
-    images = _calibration_images(order)
+    images = _quantization_images(order).calibration
     model = load_from_string(engine.onnx)
     return Calibration(
         method={entry.key: entry.value for entry in model.metadata_props}["calibration"],

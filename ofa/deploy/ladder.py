@@ -12,16 +12,14 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, Shaped, UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor, nn
+
+from ofa.evaluate import Forward, Logits
 
 MAX_LOGIT_ERROR = 1e-4
 MAX_TOP1_DROP = {"fp16": 0.1, "int8": 0.5}
 """Percentage points of top-1 that reduced precision may cost."""
-CHUNK_SIZE = 250
-
-Logits = Float32[np.ndarray, "n classes"]
-Forward = Callable[[np.ndarray], Logits]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,11 +149,3 @@ def torch_logits(net: nn.Module, normalize: Callable[[Tensor], Tensor]) -> Forwa
         return net(normalize(torch.from_numpy(images))).numpy()
 
     return logits
-
-
-def run_in_chunks(
-    logits: Forward, images: Shaped[np.ndarray, "n c h w"], *, chunk_size: int = CHUNK_SIZE
-) -> Logits:
-    """Logits of all images, computed ``chunk_size`` at a time to bound memory."""
-    starts = range(0, len(images), chunk_size)
-    return np.concatenate([logits(images[start : start + chunk_size]) for start in starts])

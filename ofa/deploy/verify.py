@@ -9,15 +9,10 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
-from ofa.deploy.ladder import Form, Ladder, climb, run_in_chunks, torch_logits
+from ofa.deploy.ladder import Form, Ladder, climb, torch_logits
+from ofa.evaluate import engine_images, run_in_chunks
 from ofa.runtime import AbstractSession
 from ofa.space import AnyArch
-
-
-def engine_images(images: Tensor, *, resolution: int, input_type: str) -> np.ndarray:
-    """Raw images as an engine takes them."""
-    pixels = resized(images, resolution).numpy()
-    return pixels if input_type == "uint8" else pixels.astype(np.float32) / np.float32(255)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,7 @@ def sample(
     num: int = 1000,
     draw: str = "macs",
     device: str | None = None,
+    precision: files.Precision = "fp32",
     seed: int = 0,
     workers: int = 1,
     shard: Shard | None = None,
@@ -67,6 +68,8 @@ def sample(
         draw: See ``ofa.evaluate.draw_archs``; ``active`` spreads 100 over MACs, then asks in rounds
             of 50 where the predictor is unsure and where fronts lie.
         device: Device over whose latency to spread.
+        precision: Numbers to measure with: ``int8`` quantizes as an engine is quantized. Equal
+            flags draw the same subnets, so that the first are measured in both.
         workers: Processes that measure, each on one thread; their number changes no result.
         shard: Part of the archs to measure, into a file of its own; ``None`` takes the part of this
             rank under ``torchrun`` or SLURM, else all.
@@ -83,18 +86,24 @@ def sample(
     shard = shard or _launched_shard()
     if draw == "active" and shard:
         raise OfaError("draw: active asks in rounds, so it cannot be divided; leave out --shard")
+    if draw == "active" and precision != "fp32":
+        raise OfaError(
+            "draw: active asks where the predictor of fp32 is unsure; measure int8 on some of the "
+            "subnets of fp32: leave out --draw active"
+        )
     out = files.shard_file(path, f"{shard.index}-of-{shard.count}") if shard else path
     with artifacts.claimed(out, mend="wait for it, or measure another part with --shard"):
-        done = {record.arch for record in files.read_accuracy(path, supernet=supernet)}
+        known = files.read_accuracy(path, supernet=supernet, precision=precision)
+        done = {record.arch for record in known}
         rounds = (
             _active_rounds(folder, num, seed)
             if draw == "active"
             else _drawn_rounds(folder, num, draw, device, seed, checkpoint, shard, done)
         )
         for pending in rounds:
-            measured = measure_search_top1(folder, pending, workers=workers)
+            measured = measure_search_top1(folder, pending, precision=precision, workers=workers)
             for _, (arch, top1) in zip(track(pending, "measuring subnets"), measured, strict=True):
-                record = files.MeasuredArch(arch=arch, top1=top1)
+                record = files.MeasuredArch(arch=arch, top1=top1, precision=precision)
                 files.append_accuracy(out, record, supernet=supernet)
     return out
 

@@ -1,6 +1,8 @@
 """Accuracy data to predictor."""
 
-from dataclasses import asdict
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,16 +11,20 @@ import numpy as np
 from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.opened import find_checkpoint, open_supernet
-from ofa.space import encoding_of, genotypes_of
+from ofa.space import AnyEncoding, encoding_of, genotypes_of
 
 if TYPE_CHECKING:
-    from ofa.predictor import FitReport
+    from ofa.predictor import FitReport, FittedPredictor, FittedQuantized
+
+_log = logging.getLogger(__name__)
 
 
 def fit_predictor(
     *, checkpoint: str, seed: int = 0, min_tau: float = 0.0, plots: Path | None = None
 ) -> "FitReport":
     """Fit the accuracy predictor, and measure it on subnets left out in turn.
+
+    Where some subnets were measured after quantization as well, it learns to predict that too.
 
     Args:
         min_tau: Least Kendall tau with which a search may rely on it.
@@ -34,10 +40,17 @@ def fit_predictor(
     genotypes = genotypes_of(encoding, [record.arch for record in measured])
     top1 = np.array([record.top1 for record in measured])
     fitted = fit(encoding, genotypes, top1, seed=seed, min_tau=min_tau)
-    artifacts.write_tensors(folder / files.PREDICTOR, *fitted.predictor.state())
+    tensors, facts = fitted.predictor.state()
+    report = fitted.report
+    quantized_records = files.read_accuracy(accuracy, supernet=supernet, precision="int8")
+    quantized = _fit_quantized(fitted, encoding, measured, quantized_records, seed=seed)
+    if quantized:
+        tensors |= quantized.predictor.state()
+        report = replace(report, quantized=quantized.report)
+    artifacts.write_tensors(folder / files.PREDICTOR, tensors, facts)
     artifacts.write_json(
         folder / files.PREDICTOR_REPORT,
-        {"report": asdict(fitted.report)},
+        {"report": asdict(report)},
         schema="ofa.predictor",
         inputs={"supernet": supernet}
         | {_input_name(path): path for path in files.accuracy_files(accuracy)},
@@ -47,7 +60,41 @@ def fit_predictor(
 
         for name, picture in draw_plots(fitted, genotypes, top1, seed=seed).items():
             artifacts.write_atomically(plots / name, picture)
-    return fitted.report
+    return report
+
+
+def _fit_quantized(
+    fitted: "FittedPredictor",
+    encoding: AnyEncoding,
+    measured: Sequence[files.MeasuredArch],
+    quantized: Sequence[files.MeasuredArch],
+    *,
+    seed: int,
+) -> "FittedQuantized | None":
+    """What the archs measured before and after quantization teach; ``None`` if they are too few."""
+    from ofa.predictor import MIN_QUANTIZED, fit_quantized
+
+    row_of = {record.arch: row for row, record in enumerate(measured)}
+    both = [record for record in quantized if record.arch in row_of]
+    if len(both) < MIN_QUANTIZED:
+        if quantized:
+            _log.warning(
+                "predictor: %d of %d int8 subnets were measured in fp32 too, but %d are needed; "
+                "measure more with ofa sample --precision int8 and the flags of the first sample",
+                len(both),
+                len(quantized),
+                MIN_QUANTIZED,
+            )
+        return None
+    rows = [row_of[record.arch] for record in both]
+    return fit_quantized(
+        fitted.predictor,
+        genotypes_of(encoding, [record.arch for record in both]),
+        np.array([measured[row].top1 for row in rows]),
+        np.array([record.top1 for record in both]),
+        left_out=fitted.left_out[rows],
+        seed=seed,
+    )
 
 
 def _input_name(path: Path) -> str:

@@ -4,7 +4,13 @@ from ofa.predictor.accuracy import AccuracyPredictor, Interval
 from ofa.predictor.features import OneHot
 from ofa.predictor.fit import MIN_PAIRS, FitReport, FittedPredictor, fit_predictor
 from ofa.predictor.metrics import bias_by_bin, kendall_tau, rmse, winner_bias
-from ofa.predictor.quantized import MIN_QUANTIZED, QuantizedPredictor, fit_quantized
+from ofa.predictor.quantized import (
+    MIN_QUANTIZED,
+    FittedQuantized,
+    QuantizedPredictor,
+    QuantizedReport,
+    fit_quantized,
+)
 
 __all__ = [
     "MIN_PAIRS",
@@ -12,9 +18,11 @@ __all__ = [
     "AccuracyPredictor",
     "FitReport",
     "FittedPredictor",
+    "FittedQuantized",
     "Interval",
     "OneHot",
     "QuantizedPredictor",
+    "QuantizedReport",
     "bias_by_bin",
     "fit_predictor",
     "fit_quantized",

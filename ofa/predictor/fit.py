@@ -15,6 +15,7 @@ from ofa.errors import OfaError
 from ofa.predictor.accuracy import AccuracyPredictor
 from ofa.predictor.features import OneHot
 from ofa.predictor.metrics import bias_by_bin, kendall_tau, rmse, winner_bias
+from ofa.predictor.quantized import QuantizedReport
 from ofa.space import AnyEncoding, Genotypes
 
 MIN_PAIRS = 50
@@ -51,6 +52,7 @@ class FitReport:
         interaction: Chosen weight of pairs of choices; 0 does without.
         shrinkage: Chosen strength of the ridge.
         min_tau: Least Kendall tau with which a search may rely on it.
+        quantized: How it does on archs after quantization; ``None`` if too few were measured.
     """
 
     num_pairs: int
@@ -65,6 +67,7 @@ class FitReport:
     interaction: float
     shrinkage: float
     min_tau: float = 0.0
+    quantized: QuantizedReport | None = None
 
     @property
     def is_trusted(self) -> bool:

@@ -52,7 +52,7 @@ def export_onnx(
         # torch deprecates this exporter, for the one that the docstring above speaks of.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            _FromPixels(net, mean=mean, std=std, white=255 if input_type == "uint8" else 1),
+            FromPixels(net, mean=mean, std=std, white=255 if input_type == "uint8" else 1),
             (images,),
             file,  # type: ignore[arg-type]  # buffers are taken by this exporter alone
             dynamo=False,
@@ -74,7 +74,7 @@ def export_onnx(
     return model.SerializeToString(deterministic=True)
 
 
-class _FromPixels(nn.Module):
+class FromPixels(nn.Module):
     """A network with the normalization of its input in front, as one shift and one scale."""
 
     shift: Tensor

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from ofa.data import ImageSet, Normalization, resized
-from ofa.deploy import Form, climb, run_in_chunks, torch_logits
+from ofa.deploy import Form, climb, torch_logits
 from ofa.deploy.verify import AtArch, climb_forms
+from ofa.evaluate import run_in_chunks
 from ofa.runtime import OrtSession
 from ofa.runtime.onnx_export import export_onnx
 from ofa.subnet import extract, recalibrate_batchnorm_

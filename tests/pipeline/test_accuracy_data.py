@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from time import sleep
 
 import numpy as np
@@ -14,24 +15,32 @@ from ofa import checkpoint as files
 from ofa import pipeline
 from ofa.cli import main
 from ofa.data import ImageSet
-from ofa.errors import OfaError
-from ofa.evaluate import Judges, write_judges
+from ofa.deploy import EngineCache, EngineRequest
+from ofa.deploy.engines import build_engine
+from ofa.errors import BadArtifact, OfaError
+from ofa.evaluate import Judges, engine_images, quantization_images, write_judges
+from ofa.opened import evaluator, open_supernet, predictor, quantized_predictor, read_fit
 from ofa.recipe import Data
+from ofa.runtime.onnx_export import export_onnx
+from ofa.space import encoding_of
+
+MEAN, STD = (0.5,) * 3, (0.25,) * 3
 
 
 @pytest.fixture
 def folder(tmp_path, supernet, tiny_space):
     def images(num):
-        pixels = torch.randint(0, 256, (num, 3, 16, 16), dtype=torch.uint8)
-        labels = torch.randint(0, 4, (num,))
+        generator = torch.Generator().manual_seed(num)
+        pixels = torch.randint(0, 256, (num, 3, 16, 16), generator=generator, dtype=torch.uint8)
+        labels = torch.randint(0, 4, (num,), generator=generator)
         return ImageSet(images=pixels, labels=labels, classes=tuple("abcd"))
 
     notes = files.SupernetNotes(
         space=tiny_space,
         data=Data(),
         classes=tuple("abcd"),
-        mean=(0.5,) * 3,
-        std=(0.25,) * 3,
+        mean=MEAN,
+        std=STD,
         ofa="0.1.0",
     )
     tensors = {name: tensor.numpy() for name, tensor in supernet.state_dict().items()}
@@ -40,9 +49,9 @@ def folder(tmp_path, supernet, tiny_space):
     return tmp_path
 
 
-def records(folder):
+def records(folder, precision="fp32"):
     supernet = folder / files.SUPERNET
-    return files.read_accuracy(folder / files.ACCURACY, supernet=supernet)
+    return files.read_accuracy(folder / files.ACCURACY, supernet=supernet, precision=precision)
 
 
 def archs_by_file(folder):
@@ -107,6 +116,82 @@ def test_active_drawing_reaches_the_number_asked_without_repeats(folder):
     assert len(archs) == len(set(archs)) == 130
 
 
+def test_accuracy_after_quantization_is_that_of_the_engine_that_would_ship(folder, tiny_space):
+    checkpoint, arch = str(folder), tiny_space.largest()
+    pipeline.sample(checkpoint=checkpoint, num=1, precision="int8")
+    judge = evaluator(folder, "search")
+    net = judge.subnet(arch).to(memory_format=torch.contiguous_format)
+    sides = {"resolution": arch.resolution, "input_type": "uint8"}
+    settling = quantization_images(judge.calibration, judge.images, **sides)
+
+    engine = build_engine(
+        export_onnx(net, in_channels=3, resolution=arch.resolution, mean=MEAN, std=STD),
+        EngineRequest(runtime="onnxruntime", precision="int8"),
+        calibration=settling.calibration,
+        top1=settling.top1,
+        cache=EngineCache(folder=None),
+        threads=1,
+    )
+
+    labels = engine.session.run(engine_images(judge.images.images, **sides)).argmax(1)
+    top1 = 100 * float((labels == judge.images.labels.numpy()).mean())
+    assert records(folder) == []
+    assert records(folder, precision="int8") == [
+        files.MeasuredArch(arch=arch, top1=top1, precision="int8")
+    ]
+
+
+def test_int8_goes_on_where_it_was_cut_off_and_is_divided_like_fp32(folder):
+    checkpoint = str(folder)
+    pipeline.sample(checkpoint=checkpoint, num=4)
+    pipeline.sample(checkpoint=checkpoint, num=2, precision="int8")
+
+    for index in range(2):
+        shard = pipeline.Shard(index=index, count=2)
+        pipeline.sample(checkpoint=checkpoint, num=4, precision="int8", shard=shard)
+
+    (_, *rest) = files.accuracy_files(folder / files.ACCURACY)
+    assert [path.name for path in rest] == ["0-of-2.jsonl", "1-of-2.jsonl"]
+    assert [len(archs) for archs in archs_by_file(folder)] == [6, 1, 1]
+    assert {r.arch for r in records(folder)} == {r.arch for r in records(folder, precision="int8")}
+
+
+def test_a_predictor_learns_what_quantizing_costs_and_says_how_well(folder, capsys, caplog):
+    path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
+    pipeline.sample(checkpoint=str(folder), num=60)
+    for record in records(folder)[:30]:
+        lossy = replace(record, top1=record.top1 - 5, precision="int8")
+        files.append_accuracy(path, lossy, supernet=supernet)
+
+    assert main(["fit-predictor", "--checkpoint", str(folder)]) == 0
+
+    assert "quantizing adds" in capsys.readouterr().out
+    report = read_fit(folder).quantized
+    assert report.num_pairs == 30
+    assert report.mean_change == pytest.approx(-5)
+    encoding = encoding_of(open_supernet(folder)[1].space)
+    genotypes = encoding.sample(20, np.random.default_rng(0))
+    change = quantized_predictor(folder, encoding)(genotypes) - predictor(folder, encoding)(
+        genotypes
+    )
+    np.testing.assert_allclose(change, -5, atol=1e-3)
+    assert not caplog.text
+
+
+def test_too_few_int8_subnets_leave_the_predictor_to_fp32_and_say_so(folder, caplog):
+    path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
+    pipeline.sample(checkpoint=str(folder), num=60)
+    lossy = replace(records(folder)[0], top1=1.0, precision="int8")
+    files.append_accuracy(path, lossy, supernet=supernet)
+
+    report = pipeline.fit_predictor(checkpoint=str(folder))
+
+    assert report.quantized is None
+    assert "1 of 1 int8 subnets were measured in fp32 too, but 20 are needed" in caplog.text
+    with pytest.raises(BadArtifact, match="predicts no accuracy after quantization"):
+        quantized_predictor(folder, encoding_of(open_supernet(folder)[1].space))
+
+
 def test_subnets_of_other_precision_are_kept_apart(folder, tiny_space):
     path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
     for precision, top1 in (("fp32", 50.0), ("int8", 49.0)):
@@ -114,7 +199,7 @@ def test_subnets_of_other_precision_are_kept_apart(folder, tiny_space):
         files.append_accuracy(path, record, supernet=supernet)
 
     assert [record.top1 for record in records(folder)] == [50.0]
-    (quantized,) = files.read_accuracy(path, supernet=supernet, precision="int8")
+    (quantized,) = records(folder, precision="int8")
     assert quantized.top1 == 49.0
 
 
@@ -161,6 +246,7 @@ def test_pictures_of_the_predictor_are_drawn(folder):
         (["--shard", "first"], "shard: 'first' is not I/N"),
         (["--shard", "0/2", "--draw", "active"], "draw: active asks in rounds"),
         (["--draw", "latency"], "draw: latency needs a device"),
+        (["--draw", "active", "--precision", "int8"], "draw: active asks where the predictor of"),
     ],
 )
 def test_flags_that_contradict_one_another_are_refused(folder, flags, complaint, capsys):

@@ -147,17 +147,25 @@ def test_hexagon_contexts_are_built_ahead_of_time_and_the_graph_runs_on_the_emul
     program = """
 import numpy as np
 from test_runtimes import in_precision, trained
+from ofa.errors import EngineRefused
 from ofa.runtime import RUNTIMES, OrtSession
 
 qnn, (model, _, images, _) = RUNTIMES["qnn"], trained()
 before = OrtSession(model).run(images)
-half = in_precision("fp16", qnn.profile)
-contexts = [qnn.build(half, capability=c)["engine.context.onnx"] for c in qnn.capabilities]
-session = qnn.load(qnn.build(half, capability="v75"))
-logits = session.run(images[:20])
-assert len(set(contexts)) == len(contexts) == 4
-assert session.describe().is_emulated and session.describe().provider.startswith("QNN")
-assert (logits.argmax(1) == before[:20].argmax(1)).all()
+for precision in ("fp16", "int8"):
+    graph = in_precision(precision, qnn.profile)
+    contexts = [qnn.build(graph, capability=c)["engine.context.onnx"] for c in qnn.capabilities]
+    session = qnn.load(qnn.build(graph, capability="v75"))
+    logits = session.run(images[:20])
+    assert len(set(contexts)) == len(contexts) == 4
+    assert session.describe().is_emulated and session.describe().provider.startswith("QNN")
+    assert (logits.argmax(1) == before[:20].argmax(1)).all()
+try:
+    qnn.build(model, capability="v75")
+except EngineRefused as refusal:
+    assert "choose --precision fp16 or int8" in str(refusal)
+else:
+    raise AssertionError("float32 was not refused")
 after = OrtSession(model)
 np.testing.assert_array_equal(after.run(images), before)
 assert after.describe().provider == "CPUExecutionProvider"
