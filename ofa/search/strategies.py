@@ -13,6 +13,7 @@ from ofa.errors import InfeasibleBudget, OfaError
 from ofa.search.archive import Score
 from ofa.search.evolution import random_front, search_front
 from ofa.search.front import Front
+from ofa.search.gradient import gradient_front
 from ofa.search.grid import grid_front
 from ofa.search.limits import Limit
 from ofa.search.nsga2 import nsga2_front
@@ -45,6 +46,7 @@ STRATEGIES: dict[str, Strategy] = {
     "grid": grid_front,
     "nsga2": nsga2_front,
     "policy_gradient": policy_gradient_front,
+    "gradient": gradient_front,
 }
 """Strategies by name; the first is the default."""
 
