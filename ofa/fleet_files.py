@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ofa import artifacts
@@ -39,7 +39,7 @@ class DeviceOutcome:
 
     Attributes:
         device: Id of the device.
-        lowest_ms: Latency of the fastest subnet of the space.
+        lowest_ms: Latency of the fastest subnet of the space that keeps the limits.
         highest_ms: Latency of the slowest subnet of the space.
         front: The whole front, fastest first.
         picks: One for each budget, in the order asked.
@@ -86,6 +86,7 @@ class FleetOutcome:
         num_evaluations: Distinct archs whose accuracy was predicted.
         portfolio: The best choice of one subnet, of two, and so on; empty if none was asked for.
         seed: Seed of the search.
+        limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
     """
 
     devices: tuple[DeviceOutcome, ...]
@@ -93,6 +94,7 @@ class FleetOutcome:
     num_evaluations: int
     portfolio: tuple[Choice, ...]
     seed: int
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.devices or not all(device.front for device in self.devices):

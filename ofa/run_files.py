@@ -8,7 +8,7 @@ id>-<device>/   what ships: see ``ofa.deploy``
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -77,7 +77,7 @@ class SearchOutcome:
         device: Id of the device.
         budget_ms: Latency asked for.
         budget_is_given: Whether the user asked; else the front's knee was taken.
-        lowest_ms: Latency of the fastest subnet of the space.
+        lowest_ms: Latency of the fastest subnet of the space that keeps the limits.
         highest_ms: Latency of the slowest subnet of the space.
         num_evaluations: Archs whose accuracy was predicted.
         exhaustive: Whether these were all archs of the space.
@@ -90,6 +90,7 @@ class SearchOutcome:
         scored_by: Whether archs were scored by the predictor or, for want of a good one, measured.
         strategy: Name of what searched.
         uniform_front: The front of the subnets whose stages and blocks are alike.
+        limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
     """
 
     device: str
@@ -107,6 +108,7 @@ class SearchOutcome:
     scored_by: Literal["predictor", "measurement"] = "predictor"
     strategy: str = "evolution"
     uniform_front: tuple[FrontPoint, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.front or not self.candidates:

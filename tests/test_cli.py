@@ -241,6 +241,10 @@ def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys)
         (["--budget-ms", "0.001"], "set the budget to"),
         (["--strategies", "annealing"], "is not one of evolution, random"),
         (["--evaluations", "0"], "allow 1 or more"),
+        (["--max", "macs=1k"], "no subnet keeps macs 1,000: those of this space have"),
+        (["--max", "macs"], "give a cost and a number, such as macs=40e6"),
+        (["--max", "macs=3M", "--max", "macs=4M"], "is given twice"),
+        (["--max", "flops=3M"], "max flops: is not one of macs"),
     ],
 )
 def test_a_comparison_that_cannot_be_made_is_refused_in_one_line(words, mend, capsys):

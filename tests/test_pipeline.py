@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from ofa import artifacts, pipeline
-from ofa.checkpoint import read_accuracy
+from ofa.checkpoint import read_accuracy, read_supernet
 from ofa.cli import main
 from ofa.deploy import bundle_contents, load_bundle, write_bundle
 from ofa.errors import BadArtifact, BadData, InfeasibleBudget, OfaError, ParityFailure
 from ofa.run_files import read_front, read_subnet, write_front
+from ofa.space import macs, network
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,10 @@ def run(striped_images, tmp_path_factory):
     assert main(["sample", "--checkpoint", str(out), "--num", "60"]) == 0
     assert main(["fit-predictor", "--checkpoint", str(out)]) == 0
     return out
+
+
+def read_space(run):
+    return read_supernet(run / "supernet.safetensors")[1].space
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +123,22 @@ def test_the_chosen_subnet_keeps_the_budget(bundle, run, tmp_path):
     # The front sums a table, the manifest a network: the last bit may differ.
     assert 0.999999 * fastest_ms <= chosen.manifest.estimated.latency_ms <= budget_ms
     assert chosen.manifest.budget_origin == "asked"
+
+
+def test_limits_are_kept_and_told_by_front_manifest_and_report(run, tmp_path, capsys):
+    smallest = macs(network(read_space(run), read_space(run).smallest()))
+    words = ["specialize", "--device", "pixel", "--checkpoint", str(run), "--out", str(tmp_path)]
+
+    assert main([*words, "--max", f"macs={1.5 * smallest / 1000}k"]) == 0
+
+    assert f"{1.5 * smallest:,.0f}" in capsys.readouterr().out
+    front = read_front(tmp_path / "fronts" / "pixel1.json")
+    assert front.limits == {"macs": pytest.approx(1.5 * smallest)}
+    for point in (*front.front, *front.random_front, *front.uniform_front):
+        assert macs(network(read_space(run), point.arch)) <= 1.5 * smallest
+    path = next((tmp_path / "bundles").iterdir())
+    assert load_bundle(path).manifest.limits == front.limits
+    assert "<small>at most</small>" in (path / "report.html").read_text()
 
 
 def test_an_impossible_budget_writes_nothing(run, tmp_path):

@@ -5,12 +5,14 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace, set_loader
 
 from ofa import artifacts
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, OfaError
 from ofa.pipeline import Wish
 from ofa.plain_data import yaml_value
 from ofa.recipe import Recipe
 from ofa.shipped import shipped
-from ofa.space import ResNetSpace, SearchSpace
+from ofa.space import COSTS, ResNetSpace, SearchSpace
+
+_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
 
 PLAIN = "plain"
 """Mode of a parser that reads recipes and values as files of strangers are read."""
@@ -38,6 +40,40 @@ def add_budget(parser: ArgumentParser) -> None:
         metavar="MS",
         help="latency to stay within; default: the front's knee, beyond which a ms buys little",
     )
+
+
+def add_limits(parser: ArgumentParser) -> None:
+    """``--max``, which may be given several times; ``limits`` reads it."""
+    parser.add_argument(
+        "--max",
+        action="append",
+        default=[],
+        metavar="COST=NUMBER",
+        help=f"what a subnet may cost at most besides latency, e.g. macs=40M; {', '.join(COSTS)}; "
+        "give it again for several",
+    )
+
+
+def limits(options: Namespace) -> dict[str, float]:
+    """What ``add_limits`` read.
+
+    Raises:
+        OfaError: If an entry is no cost and number, or a cost is given twice.
+    """
+    found: dict[str, float] = {}
+    for entry in options.max:
+        name, _, number = entry.partition("=")
+        try:
+            value = (
+                float(number[:-1]) * _UNITS[number[-1]] if number[-1:] in _UNITS else float(number)
+            )
+        except ValueError as error:
+            raise OfaError(
+                f"--max {entry}: give a cost and a number, such as macs=40e6 or params=1.5M"
+            ) from error
+        if found.setdefault(name, value) != value:
+            raise OfaError(f"--max {name}: is given twice; leave one out")
+    return found
 
 
 def add_checkpoint(parser: ArgumentParser) -> None:

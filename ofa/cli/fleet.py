@@ -5,7 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa import pipeline
-from ofa.cli import screen
+from ofa.cli import flags, screen
 from ofa.errors import OfaError
 from ofa.fleet_files import FleetOutcome, read_fleet
 
@@ -66,6 +66,7 @@ def run(options: Namespace, track: pipeline.Track) -> Path:
         checkpoint=options.checkpoint,
         out=options.out,
         max_models=options.max_models,
+        limits=flags.limits(options),
         seed=options.seed,
         track=track,
     )
@@ -79,9 +80,10 @@ def show(path: Path) -> None:
     for device in outcome.devices:
         for pick in device.picks:
             if pick.point is None:
+                allowed = " within the limits" if outcome.limits else ""
                 print(
                     f"{device.device}: no subnet meets {pick.budget_ms:.4g} ms; those of this "
-                    f"space take {device.lowest_ms:.4g} to {device.highest_ms:.4g} ms"
+                    f"space take {device.lowest_ms:.4g} to {device.highest_ms:.4g} ms{allowed}"
                 )
     if outcome.portfolio:
         _show_curve(outcome)

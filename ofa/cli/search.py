@@ -17,6 +17,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     flags.add_device(parser, required=False)
     fleet.add_flags(parser)
     flags.add_budget(parser)
+    flags.add_limits(parser)
     flags.add_checkpoint(parser)
     parser.add_argument(
         "--rounds",
@@ -59,6 +60,7 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
             device=device,
             checkpoint=options.checkpoint,
             budget_ms=options.budget_ms,
+            limits=flags.limits(options),
             strategies=options.strategies.split(",") if options.strategies else None,
             max_evaluations=options.evaluations,
             seed=options.seed,
@@ -68,6 +70,7 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
         checkpoint=options.checkpoint,
         out=options.out,
         budget_ms=options.budget_ms,
+        limits=flags.limits(options),
         seed=options.seed,
         strategy=options.strategy,
         rounds=options.rounds,
@@ -103,6 +106,8 @@ def _show(results: list[Result] | Path) -> None:
 
 def _show_baselines(outcome: SearchOutcome) -> None:
     """Best predictions within the budget: the search's, random search's, a uniform subnet's."""
+    most = [f"{name} {value:,.0f}" for name, value in outcome.limits.items()]
+    bounds = ", ".join([f"{outcome.budget_ms:.3f} ms", *most])
     for name, points in (
         (outcome.strategy, outcome.front),
         ("random search", outcome.random_front),
@@ -110,7 +115,7 @@ def _show_baselines(outcome: SearchOutcome) -> None:
     ):
         within = [p.predicted_top1 for p in points if p.estimated_ms <= outcome.budget_ms]
         best = f"{max(within):.2f} %" if within else "none found"
-        print(f"{name}: {best} predicted within {outcome.budget_ms:.3f} ms")
+        print(f"{name}: {best} predicted within {bounds}")
 
 
 def _show_comparison(result: pipeline.StrategyComparison) -> None:
@@ -126,7 +131,7 @@ def _show_comparison(result: pipeline.StrategyComparison) -> None:
         table.add_row(
             row.strategy,
             "–" if row.hypervolume is None else f"{row.hypervolume:.3f} × random",
-            f"{row.top1:.3f} %",
+            "none found" if row.top1 is None else f"{row.top1:.3f} %",
             f"{row.num_evaluations:,}{proven}",
         )
     screen.show(table)

@@ -31,6 +31,7 @@ class Specialized:
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_device(parser)
     flags.add_budget(parser)
+    flags.add_limits(parser)
     flags.add_checkpoint(parser)
     flags.add_wish(parser)
     flags.add_out(parser, "runs/specialize")
@@ -44,6 +45,7 @@ def _specialize(options: Namespace, track: pipeline.Track) -> list[Specialized]:
             checkpoint=options.checkpoint,
             out=options.out,
             budget_ms=options.budget_ms,
+            limits=flags.limits(options),
             seed=options.seed,
             wish=flags.wish(options),
             track=track,
@@ -81,6 +83,7 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
     times = f", kept after {searches} searches" if searches > 1 else ""
     rows = [
         ("budget", f"{manifest.budget_ms:.3f} ms", f"{manifest.budget_origin}{times}"),
+        *((name, f"{most:,.0f}", "asked at most") for name, most in manifest.limits.items()),
         _latency_row("latency", manifest.estimated, "estimated"),
     ]
     if manifest.measured:

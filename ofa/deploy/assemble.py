@@ -212,6 +212,7 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         budget_ms=outcome.budget_ms,
         budget_origin="asked" if outcome.budget_is_given else "knee of the front",
         attempts=attempts,
+        limits=outcome.limits,
         top1=Top1(
             predicted=outcome.chosen.predicted_top1,
             predicted_rmse=order.predictor_rmse,

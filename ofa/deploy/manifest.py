@@ -155,6 +155,11 @@ class Cost:
     activation_bytes: int
     engine_bytes: int
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the parameters in float32."""
+        return 4 * self.params
+
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
@@ -213,6 +218,7 @@ class Manifest:
         budget_ms: Latency that it had to keep.
         budget_origin: Who set the budget, e.g. ``asked`` or ``knee of the front``.
         attempts: Searches until the budget held, the last one's choice shipped.
+        limits: What it might cost at most besides latency, by names in ``ofa.space.COSTS``.
         top1: Accuracies.
         estimated: Latency on the target by its latency model.
         measured: Latency of this engine on the target, where it can be reached.
@@ -249,6 +255,7 @@ class Manifest:
     data_sha256: Mapping[str, str]
     request: str
     files: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_arch(self.space, self.arch)

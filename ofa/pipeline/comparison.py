@@ -1,14 +1,15 @@
 """Fronts side by side: strategies at equal evaluations, and a new front against an older one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ofa import checkpoint as files
 from ofa.errors import OfaError
-from ofa.opened import find_checkpoint, open_supernet, predictor
+from ofa.opened import find_checkpoint, predictor
 from ofa.pipeline.table import device_table
 from ofa.run_files import FrontPoint, read_front
 from ofa.space import encoding_of
@@ -26,7 +27,7 @@ class StrategyComparison:
         budget_ms: Latency to stay within.
         num_seeds: Searches of each strategy.
         uniform_top1: Predicted top-1 of the best uniform subnet within the budget, percent;
-            ``None`` if none is fast enough.
+            ``None`` if none is fast enough and within the limits.
         rows: The strategies, best first.
     """
 
@@ -61,6 +62,7 @@ def compare_strategies(
     max_evaluations: int = 10_000,
     num_seeds: int = 3,
     seed: int = 0,
+    limits: Mapping[str, float] | None = None,
 ) -> StrategyComparison:
     """Search a device by every strategy, by prediction alone, with equal evaluations.
 
@@ -68,32 +70,43 @@ def compare_strategies(
         budget_ms: Latency to stay within; ``None`` lets all archs in.
         strategies: Names in ``ofa.search.STRATEGIES``; ``None`` takes all.
         num_seeds: Searches of each strategy, from ``seed`` on.
+        limits: As of ``search``.
 
     Raises:
-        InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
+        InfeasibleBudget: If no subnet is fast enough and within the limits; tells what is.
         OfaError: If there is no such strategy; lists all.
     """
-    from ofa.search import STRATEGIES, check_budget, compare, reachable_range, uniform_archs
+    from ofa.search import (
+        STRATEGIES,
+        check_budget,
+        compare,
+        excess,
+        limits_of,
+        reachable_range,
+        uniform_archs,
+    )
 
     folder = find_checkpoint(checkpoint)
-    _, notes = open_supernet(folder)
+    notes = files.read_supernet(folder / files.SUPERNET)[1]
     encoding = encoding_of(notes.space)
     target = device_table(device, space=notes.space, checkpoint=checkpoint)
     table = target.latency_ms
     limit_ms = reachable_range(table).highest if budget_ms is None else budget_ms
-    check_budget(table, limit_ms)
+    bounds = limits_of(encoding, limits or {})
+    check_budget(table, limit_ms, bounds)
     accuracy = predictor(folder, encoding)
     rows = compare(
         encoding,
         accuracy=accuracy,
         latency_ms=table,
         budget_ms=limit_ms,
+        limits=bounds,
         strategies=tuple(STRATEGIES) if strategies is None else strategies,
         seeds=range(seed, seed + num_seeds),
         max_evaluations=max_evaluations,
     )
     uniform = uniform_archs(encoding)
-    uniform = uniform[table(uniform) <= limit_ms]
+    uniform = uniform[(table(uniform) <= limit_ms) & (excess(bounds, uniform) <= 1)]
     return StrategyComparison(
         device=target.device,
         budget_ms=limit_ms,

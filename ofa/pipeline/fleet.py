@@ -1,7 +1,7 @@
 """Predictor and many devices to a fleet: fronts, picks, and the few subnets that serve all."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -13,7 +13,7 @@ from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import InfeasibleBudget, OfaError, UnknownDevice
 from ofa.fleet_files import Choice, DeviceOutcome, FleetOutcome, Pick, write_fleet
-from ofa.opened import find_checkpoint, open_supernet, predictor
+from ofa.opened import find_checkpoint, predictor
 from ofa.pipeline.device import devices as known_devices
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.table import DeviceTable, device_table
@@ -87,6 +87,7 @@ def search_fleet(
     out: Path,
     max_models: int = 0,
     seed: int = 0,
+    limits: Mapping[str, float] | None = None,
     track: Track = untracked,
 ) -> Path:
     """Search the fronts of many devices at once, by prediction.
@@ -96,26 +97,27 @@ def search_fleet(
             the way from the device's fastest subnet to its slowest.
         max_models: Subnets that shall serve all devices and budgets; the curve of loss is computed
             up to as many. 0 chooses none.
+        limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
 
     Returns:
         ``out/fleet.json``; a picture, ``fleet.png``, lies beside it.
 
     Raises:
-        InfeasibleBudget: If no device can keep any of its budgets.
+        InfeasibleBudget: If no device can keep any of its budgets, or no subnet keeps the limits.
         OfaError: If a budget cannot be read.
     """
-    from ofa.deploy.fleet_picture import draw_fleet
-    from ofa.search import reachable_range
+    from ofa.search import limits_of, reachable_range
     from ofa.search import search_fleet as search
 
     folder = find_checkpoint(checkpoint)
-    space = open_supernet(folder)[1].space
+    space = files.read_supernet(folder / files.SUPERNET)[1].space
     encoding = encoding_of(space)
     targets = [
         device_table(device, space=space, checkpoint=checkpoint)
         for device in track(list(budgets), "reading devices")
     ]
-    ranges = [reachable_range(target.latency_ms) for target in targets]
+    bounds = limits_of(encoding, limits or {})
+    ranges = [reachable_range(target.latency_ms, bounds) for target in targets]
     asked_ms = [
         [parse_budget(budget, reach) for budget in texts]
         for texts, reach in zip(budgets.values(), ranges, strict=True)
@@ -133,6 +135,7 @@ def search_fleet(
         budgets_ms=asked_ms,
         rng=np.random.default_rng(seed),
         known=np.concatenate([reach.cheapest for reach in ranges]),
+        limits=bounds,
     )
     outcome = FleetOutcome(
         devices=tuple(
@@ -143,10 +146,14 @@ def search_fleet(
         num_evaluations=fleet.num_evaluations,
         portfolio=_curve(encoding, fleet, targets, asked_ms, max_models) if max_models else (),
         seed=seed,
+        limits=limits or {},
     )
     path = out / "fleet.json"
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
     write_fleet(path, outcome, inputs=inputs)
+
+    from ofa.deploy.fleet_picture import draw_fleet  # loads torch, which an error need not wait for
+
     artifacts.write_atomically(out / "fleet.png", draw_fleet(outcome))
     return path
 

@@ -1,6 +1,6 @@
 """Predictor and device to front."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,8 @@ import numpy as np
 
 from ofa import artifacts
 from ofa import checkpoint as files
-from ofa.errors import OfaError
-from ofa.opened import find_checkpoint, has_images, open_supernet
+from ofa.errors import InfeasibleBudget, OfaError
+from ofa.opened import find_checkpoint, has_images
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.rounds import (
     MAX_MEASURED,
@@ -40,6 +40,7 @@ def search(
     num_candidates: int = 8,
     rounds: int = 1,
     strategy: str = "evolution",
+    limits: Mapping[str, float] | None = None,
     track: Track = untracked,
 ) -> Path:
     """Search the front of a device, then measure the most promising subnets within the budget.
@@ -54,18 +55,20 @@ def search(
         rounds: Turns of search and measurement at most; see ``ofa.pipeline.rounds``. With more than
             one, ``out/accuracy.jsonl`` keeps what was measured.
         strategy: Name in ``ofa.search.STRATEGIES``.
+        limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
 
     Returns:
         ``out/fronts/<device>.json``.
 
     Raises:
         InUse: If another process keeps what it measures in ``out``.
-        InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
+        InfeasibleBudget: If no subnet is fast enough and within the limits; tells what is.
         OfaError: If there is no such strategy; lists all.
     """
     from ofa.search import (
         check_budget,
         find_strategy,
+        limits_of,
         random_front,
         reachable_range,
         search_front,
@@ -75,11 +78,16 @@ def search(
     if rounds < 1:
         raise OfaError(f"rounds: {rounds} is too few; use 1 or more")
     folder = find_checkpoint(checkpoint)
-    _, notes = open_supernet(folder)
+    notes = files.read_supernet(folder / files.SUPERNET)[1]
     encoding = encoding_of(notes.space)
     target = device_table(device, space=notes.space, checkpoint=checkpoint)
     table = target.latency_ms
-    reach = reachable_range(table) if budget_ms is None else check_budget(table, budget_ms)
+    bounds = limits_of(encoding, limits or {})
+    reach = (
+        reachable_range(table, bounds)
+        if budget_ms is None
+        else check_budget(table, budget_ms, bounds)
+    )
     trusted = trusted_accuracy(folder, encoding)
     searcher = find_strategy(strategy)
     if not trusted:  # the default alone is frugal enough for accuracies that take seconds each
@@ -87,7 +95,7 @@ def search(
 
     def search_with(accuracy: Accuracy) -> "Front":
         rng = np.random.default_rng(seed)
-        return searcher(encoding, accuracy=accuracy, latency_ms=table, rng=rng)
+        return searcher(encoding, accuracy=accuracy, latency_ms=table, rng=rng, limits=bounds)
 
     if trusted and not has_images(folder):
         if rounds > 1:
@@ -111,14 +119,14 @@ def search(
                 max_rounds=rounds,
             )
     front, asked_ms = settled.front, settled.budget_ms
-    rivals = random_front(
+    scores = {"accuracy": settled.accuracy, "latency_ms": table, "limits": bounds}
+    rivals = partial(
+        random_front,
         encoding,
-        accuracy=settled.accuracy,
-        latency_ms=table,
+        **scores,
         rng=np.random.default_rng(seed),
         max_evaluations=front.num_evaluations,
     )
-    uniform = uniform_front(encoding, accuracy=settled.accuracy, latency_ms=table)
     candidates = [
         Candidate(
             arch=point.arch,
@@ -138,18 +146,28 @@ def search(
         num_evaluations=front.num_evaluations,
         exhaustive=front.exhaustive,
         front=tuple(_points(encoding, front, np.arange(len(front)))),
-        random_front=tuple(_points(encoding, rivals, np.arange(len(rivals)))),
+        random_front=_baseline(encoding, rivals),
         candidates=tuple(candidates),
         seed=seed,
         rounds=settled.rounds,
         scored_by="predictor" if trusted else "measurement",
         strategy=strategy,
-        uniform_front=tuple(_points(encoding, uniform, np.arange(len(uniform)))),
+        uniform_front=_baseline(encoding, partial(uniform_front, encoding, **scores)),
+        limits=limits or {},
     )
     path = out / "fronts" / f"{target.device}.json"
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
     write_front(path, outcome, inputs=inputs)
     return path
+
+
+def _baseline(encoding: AnyEncoding, find: Callable[[], "Front"]) -> tuple[FrontPoint, ...]:
+    """A front to compare with; empty where it holds nothing within the limits."""
+    try:
+        front = find()
+    except InfeasibleBudget:
+        return ()
+    return tuple(_points(encoding, front, np.arange(len(front))))
 
 
 def _points(encoding: AnyEncoding, front: "Front", rows: np.ndarray) -> Sequence[FrontPoint]:

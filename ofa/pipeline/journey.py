@@ -1,5 +1,6 @@
 """Several arrows at once: from a supernet to checked engines that keep their budget."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ def specialize(
     out: Path,
     budget_ms: float | None = None,
     seed: int = 0,
+    limits: Mapping[str, float] | None = None,
     wish: Wish | None = None,
     track: Track = untracked,
 ) -> "Bundle":
@@ -44,12 +46,13 @@ def specialize(
     Args:
         budget_ms: Latency to stay within; ``None`` takes that of the front's knee, which is a
             choice rather than a promise and is not enforced.
+        limits: What the subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
 
     Returns:
         The bundle, read back and checked.
 
     Raises:
-        InfeasibleBudget: If no subnet is fast enough; tells the reachable range.
+        InfeasibleBudget: If no subnet is fast enough and within the limits; tells what is.
         BudgetMissed: If no engine keeps the budget; the last bundle is kept under ``out/rejected``.
         ParityFailure: If a form of the network differs from the one before.
     """
@@ -59,7 +62,15 @@ def specialize(
     wish = wish or Wish()
     is_reachable = load_device(shipped("devices"), device).description.target != "none"
     aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
-    find = partial(search, device=device, checkpoint=checkpoint, out=out, seed=seed, track=track)
+    find = partial(
+        search,
+        device=device,
+        checkpoint=checkpoint,
+        out=out,
+        seed=seed,
+        limits=limits,
+        track=track,
+    )
     attempts: tuple[Attempt, ...] = ()
     while True:
         try:

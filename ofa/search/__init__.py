@@ -6,6 +6,7 @@ from ofa.search.feasibility import Range, check_budget, reachable_range
 from ofa.search.fleet import Fleet, search_fleet
 from ofa.search.front import Front
 from ofa.search.grid import grid_front, uniform_front
+from ofa.search.limits import Limit, excess, limits_of
 from ofa.search.nsga2 import nsga2_front
 from ofa.search.pareto import hypervolume, non_dominated
 from ofa.search.policy_gradient import policy_gradient_front
@@ -19,6 +20,7 @@ __all__ = [
     "Comparison",
     "Fleet",
     "Front",
+    "Limit",
     "Portfolio",
     "Range",
     "Score",
@@ -26,9 +28,11 @@ __all__ = [
     "Strategy",
     "check_budget",
     "compare",
+    "excess",
     "find_strategy",
     "grid_front",
     "hypervolume",
+    "limits_of",
     "neighbors",
     "non_dominated",
     "nsga2_front",

@@ -4,7 +4,7 @@ Latency comes first and is nearly free; accuracy is asked only of archs that are
 only those count as evaluations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from ofa.errors import InfeasibleBudget, OfaError
 from ofa.search.front import Front
+from ofa.search.limits import Limit, excess
 from ofa.search.pareto import non_dominated
 from ofa.space import AnyEncoding, Genotypes
 
@@ -25,13 +26,15 @@ class Scored:
 
     Attributes:
         genotypes: One row an arch, uint8[n, genes].
-        top1: Top-1 of each, percent; minus infinity where the arch is too slow to be asked.
+        top1: Top-1 of each, percent; minus infinity where the arch costs too much to be asked.
         latency_ms: Latency of each, ms.
+        excess: Greatest ratio of a cost to what is allowed; those above 1 are not asked.
     """
 
     genotypes: Genotypes
     top1: Float[np.ndarray, "n"]
     latency_ms: Float[np.ndarray, "n"]
+    excess: Float[np.ndarray, "n"]
 
     def __len__(self) -> int:
         return len(self.genotypes)
@@ -42,6 +45,7 @@ class Scored:
             genotypes=self.genotypes[index],
             top1=self.top1[index],
             latency_ms=self.latency_ms[index],
+            excess=self.excess[index],
         )
 
     def joined(self, other: "Scored") -> "Scored":
@@ -50,6 +54,7 @@ class Scored:
             genotypes=np.concatenate([self.genotypes, other.genotypes]),
             top1=np.concatenate([self.top1, other.top1]),
             latency_ms=np.concatenate([self.latency_ms, other.latency_ms]),
+            excess=np.concatenate([self.excess, other.excess]),
         )
 
 
@@ -61,12 +66,12 @@ class Archive:
         latency_ms: Latency of a genotype matrix, ms.
         max_evaluations: Archs whose accuracy is asked at most.
         max_latency_ms: Archs slower than this do not enter the front; ``None`` lets all in.
+        limits: Archs beyond any of them are neither asked nor part of the front.
         margin: Archs up to this many times slower are asked all the same, as ways to better ones.
 
     Attributes:
         num_evaluations: Archs whose accuracy was asked.
-        num_idle: Calls of ``score_new`` since one last changed the front or met a faster arch.
-        fastest_ms: Latency of the fastest arch met, ms.
+        num_idle: Calls of ``score_new`` since one last changed the front or came nearer to it.
 
     Raises:
         OfaError: If ``max_evaluations`` is below 1.
@@ -80,15 +85,18 @@ class Archive:
         latency_ms: Score,
         max_evaluations: int,
         max_latency_ms: float | None = None,
+        limits: Sequence[Limit] = (),
         margin: float = 1.0,
     ) -> None:
         if max_evaluations < 1:
             raise OfaError(f"search: {max_evaluations} evaluations are too few; allow 1 or more")
         self.max_latency_ms = np.inf if max_latency_ms is None else max_latency_ms
-        self.asked_ms = margin * self.max_latency_ms
         self.num_evaluations = 0
         self.num_idle = 0
-        self.fastest_ms = np.inf
+        self._asked_ms = margin * self.max_latency_ms
+        self._limits = limits
+        self._fastest_ms = np.inf
+        self._least_excess = np.inf
         self._encoding = encoding
         self._accuracy = accuracy
         self._latency_ms = latency_ms
@@ -99,7 +107,8 @@ class Archive:
         self._key_weights = draw.integers(0, 2**63, encoding.num_genes, dtype=np.uint64) * 2 + 1
         self._met = np.empty(0, np.uint64)
         no_genotypes = np.empty((0, encoding.num_genes), np.uint8)
-        self._front = Scored(genotypes=no_genotypes, top1=np.empty(0), latency_ms=np.empty(0))
+        none = np.empty(0)
+        self._front = Scored(genotypes=no_genotypes, top1=none, latency_ms=none, excess=none)
 
     @property
     def num_left(self) -> int:
@@ -114,17 +123,19 @@ class Archive:
         """
         new = self._never_met(genotypes)
         latency_ms = self._checked(self._latency_ms, new, what="latency", above=0)
-        asked = np.flatnonzero(latency_ms <= self.asked_ms)[: self.num_left]
+        beyond = np.maximum(latency_ms / self._asked_ms, excess(self._limits, new))
+        asked = np.flatnonzero(beyond <= 1)[: self.num_left]
         top1 = np.full(len(new), -np.inf)
         top1[asked] = self._checked(self._accuracy, new[asked], what="accuracy", above=-np.inf)
         self.num_evaluations += len(asked)
-        fastest_ms = float(latency_ms.min(initial=np.inf))
-        scored = Scored(genotypes=new, top1=top1, latency_ms=latency_ms)
+        scored = Scored(genotypes=new, top1=top1, latency_ms=latency_ms, excess=beyond)
         candidates = self._front.joined(scored.rows(asked))
         kept = np.flatnonzero(non_dominated(candidates.latency_ms, candidates.top1))
-        progress = (kept >= len(self._front)).any() or fastest_ms < self.fastest_ms
+        least_excess = float(beyond.min(initial=np.inf))
+        progress = (kept >= len(self._front)).any() or least_excess < self._least_excess
         self.num_idle = 0 if progress else self.num_idle + 1
-        self.fastest_ms = min(self.fastest_ms, fastest_ms)
+        self._least_excess = min(self._least_excess, least_excess)
+        self._fastest_ms = min(self._fastest_ms, float(latency_ms.min(initial=np.inf)))
         self._front = candidates.rows(kept[np.argsort(candidates.latency_ms[kept])])
         return scored
 
@@ -132,13 +143,22 @@ class Archive:
         """The front of every arch asked so far, as far as ``max_latency_ms``.
 
         Raises:
-            InfeasibleBudget: If every arch met so far takes longer.
+            InfeasibleBudget: If every arch met so far takes longer, or is beyond a limit.
         """
         within = self._front.rows(self._front.latency_ms <= self.max_latency_ms)
+        if not len(within) and self._limits:
+            bounds = [limit.shown(limit.most) for limit in self._limits]
+            if np.isfinite(self.max_latency_ms):
+                bounds.insert(0, f"{self.max_latency_ms:g} ms")
+            raise InfeasibleBudget(
+                f"none of {len(self._met):,} archs tried keeps {', '.join(bounds)} at once; the "
+                f"nearest takes {self._least_excess:.3f} times what one of them allows: raise the "
+                "budget or the limits"
+            )
         if not len(within):
             raise InfeasibleBudget(
                 f"none of {len(self._met):,} archs tried meets {self.max_latency_ms:g} ms; the "
-                f"fastest takes {self.fastest_ms:.3f} ms: raise the budget to that or more"
+                f"fastest takes {self._fastest_ms:.3f} ms: raise the budget to that or more"
             )
         return Front(
             genotypes=within.genotypes,

@@ -8,12 +8,15 @@ The constants below were tuned on the reference project's published problem: its
 and its Samsung Note10 latency tables.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import UInt8
 
 from ofa.errors import OfaError
 from ofa.search.archive import Archive, Score, Scored
 from ofa.search.front import Front
+from ofa.search.limits import Limit
 from ofa.space import AnyEncoding, Genotypes
 
 _NUM_BINS = 64
@@ -33,6 +36,7 @@ def search_front(
     latency_ms: Score,
     rng: np.random.Generator,
     max_latency_ms: float | None = None,
+    limits: Sequence[Limit] = (),
     max_evaluations: int = 200_000,
     population: int = 256,
 ) -> Front:
@@ -45,6 +49,7 @@ def search_front(
         latency_ms: Latency of a genotype matrix, ms.
         rng: Source of all chance; equal seeds give equal fronts.
         max_latency_ms: Slower archs are not wanted; ``None`` wants the whole front.
+        limits: Archs beyond any of them are not wanted either.
         max_evaluations: Archs whose accuracy is asked at most.
         population: Children a generation, and parents at most.
 
@@ -63,6 +68,7 @@ def search_front(
         accuracy=accuracy,
         latency_ms=latency_ms,
         max_latency_ms=max_latency_ms,
+        limits=limits,
         margin=_BUDGET_MARGIN,
         max_evaluations=max_evaluations,
     )
@@ -82,6 +88,7 @@ def random_front(
     latency_ms: Score,
     rng: np.random.Generator,
     max_latency_ms: float | None = None,
+    limits: Sequence[Limit] = (),
     max_evaluations: int = 200_000,
 ) -> Front:
     """The front of archs drawn at random: the baseline that a search must beat.
@@ -98,6 +105,7 @@ def random_front(
         accuracy=accuracy,
         latency_ms=latency_ms,
         max_latency_ms=max_latency_ms,
+        limits=limits,
         max_evaluations=max_evaluations,
     )
     for _ in range(20):
@@ -134,13 +142,13 @@ def _evolve(
     """Breed until the front rests or only the refinement's share of evaluations is left."""
     reserve = _REFINEMENT_SHARE * archive.num_left
     start = np.concatenate([uniform_archs(encoding), encoding.sample(population, rng)])
-    parents = _select(archive.score_new(start), archive.asked_ms, population)
+    parents = _select(archive.score_new(start), population)
     # Bounded although children may all be clones or too slow.
     for _ in range(4 * (archive.num_left // population + 1)):
         if archive.num_left - population < reserve or archive.num_idle >= _PATIENCE:
             break
         children = archive.score_new(_breed(encoding, parents, rng, population))
-        parents = _select(parents.joined(children), archive.asked_ms, population)
+        parents = _select(parents.joined(children), population)
 
 
 def _breed(encoding: AnyEncoding, parents: Scored, rng: np.random.Generator, num: int) -> Genotypes:
@@ -154,19 +162,19 @@ def _breed(encoding: AnyEncoding, parents: Scored, rng: np.random.Generator, num
     return encoding.mutate(children, rng, rate=min(1.0, _REDRAWN_GENES / encoding.num_genes))
 
 
-def _select(scored: Scored, asked_ms: float, num: int) -> Scored:
+def _select(scored: Scored, num: int) -> Scored:
     """The most accurate archs of every latency bin, sorted by latency.
 
-    Archs too slow to be asked share one bin, in which the fastest win: they lead to a first
-    feasible one.
+    Archs that cost too much to be asked share one bin, in which those nearest to what is allowed
+    win: they lead to a first feasible one.
     """
-    slow = scored.latency_ms > asked_ms
+    unasked = scored.excess > 1
     bins = np.full(len(scored), _NUM_BINS)
-    if not slow.all():
-        log_ms = np.log(scored.latency_ms[~slow])
+    if not unasked.all():
+        log_ms = np.log(scored.latency_ms[~unasked])
         width = max(np.ptp(log_ms), 1e-9) / _NUM_BINS
-        bins[~slow] = np.minimum((log_ms - log_ms.min()) // width, _NUM_BINS - 1)
-    merit = np.where(slow, -scored.latency_ms, scored.top1)
+        bins[~unasked] = np.minimum((log_ms - log_ms.min()) // width, _NUM_BINS - 1)
+    merit = np.where(unasked, -scored.excess, scored.top1)
     order = np.lexsort((-merit, bins))
     rank = np.arange(len(order)) - np.searchsorted(bins[order], bins[order])
     elites = order[rank < max(1, num // _NUM_BINS)]

@@ -1,16 +1,13 @@
-"""What a device can reach at all, answered exactly and without search.
-
-Block slots of a cost table do not depend on each other, so the cheapest network is the cheapest
-choice of every slot at the cheapest depth of every stage; there is nothing to search.
-"""
+"""What a device can reach at all, answered without search."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ofa.errors import InfeasibleBudget
-from ofa.space import AnyCostTable, Genotypes, ResNetCostTable
+from ofa.search.extremes import cheapest_within, extreme, nearest
+from ofa.search.limits import Limit
+from ofa.space import AnyCostTable, Genotypes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,9 +15,9 @@ class Range:
     """Least and greatest cost of a space, and who attains them.
 
     Attributes:
-        lowest: Least cost, in the unit of the table.
-        highest: Greatest cost.
-        cheapest: An arch of least cost, uint8[1, genes].
+        lowest: Least cost within the limits, in the unit of the table.
+        highest: Greatest cost of all archs, whatever the limits.
+        cheapest: An arch of that least cost, uint8[1, genes].
         dearest: An arch of greatest cost, uint8[1, genes].
     """
 
@@ -30,10 +27,19 @@ class Range:
     dearest: Genotypes
 
 
-def reachable_range(table: AnyCostTable) -> Range:
-    """The exact range of costs over every arch of a space."""
-    cheapest = _extreme(table, sign=1)
-    dearest = _extreme(table, sign=-1)
+def reachable_range(table: AnyCostTable, limits: Sequence[Limit] = ()) -> Range:
+    """The exact range of costs over every arch of a space.
+
+    Where the cheapest arch breaks a limit, the range starts at the cheapest that is known to keep
+    them all.
+
+    Raises:
+        InfeasibleBudget: If no arch keeps the limits; tells what can be kept.
+    """
+    if limits:
+        _check_together(limits)
+    cheapest = cheapest_within(table, limits)
+    dearest = extreme(table, sign=-1)
     return Range(
         lowest=float(table(cheapest)[0]),
         highest=float(table(dearest)[0]),
@@ -42,43 +48,58 @@ def reachable_range(table: AnyCostTable) -> Range:
     )
 
 
-def check_budget(table: AnyCostTable, budget_ms: float) -> Range:
+def check_budget(table: AnyCostTable, budget_ms: float, limits: Sequence[Limit] = ()) -> Range:
     """The reachable range, if a budget lies within or above it.
 
     Raises:
-        InfeasibleBudget: If no arch meets the budget; names the range and the nearest feasible
-            budget.
+        InfeasibleBudget: If no arch meets the budget, or the limits, or both at once; names the
+            range and what is nearest to being kept.
     """
-    reach = reachable_range(table)
-    if not reach.lowest <= budget_ms:
-        nearest = math.ceil(reach.lowest * 1000) / 1000
+    lowest = float(table(extreme(table, sign=1))[0])
+    if not lowest <= budget_ms:
+        highest = float(table(extreme(table, sign=-1))[0])
+        nearest_ms = math.ceil(lowest * 1000) / 1000
         raise InfeasibleBudget(
             f"no subnet meets a budget of {budget_ms:g} ms: those of this space take "
-            f"{nearest:.3f} to {reach.highest:.3f} ms on this device; "
-            f"set the budget to {nearest:.3f} ms or more"
+            f"{nearest_ms:.3f} to {highest:.3f} ms on this device; "
+            f"set the budget to {nearest_ms:.3f} ms or more"
         )
-    return reach
+    if limits:
+        _check_together([Limit(name="latency", most=budget_ms, cost=table), *limits])
+    return reachable_range(table, limits)
 
 
-def _extreme(table: AnyCostTable, *, sign: int) -> Genotypes:
-    """The arch of least (``sign`` 1) or greatest (-1) cost, over all resolutions."""
-    if isinstance(table, ResNetCostTable):
-        return table.extreme(sign=sign)
-    encoding = table.encoding
-    combine = np.add if table.reduce == "sum" else np.maximum
-    num_expands = len(encoding.space.expand_ratios)
-    present = sign * table.slots[:, :, 1:]
-    codes = present.argmin(axis=2)
-    costs = sign * present.min(axis=2)
-    total = table.fixed.astype(np.float64)
-    rows = np.zeros((len(total), encoding.num_genes), np.uint8)
-    rows[:, 0] = np.arange(len(total))
-    rows[:, encoding.kernel_genes] = (codes // num_expands).T
-    rows[:, encoding.expand_genes] = (codes % num_expands).T
-    for stage, depths in enumerate(encoding.space.stage_depths):
-        by_depth = combine.accumulate(costs[encoding.slot_stages == stage], axis=0)
-        by_choice = by_depth[np.array(depths) - 1]
-        choice = (sign * by_choice).argmin(axis=0)
-        rows[:, 1 + stage] = choice
-        total = combine(total, np.take_along_axis(by_choice, choice[None], axis=0)[0])
-    return encoding.canonical(rows[[(sign * total).argmin()]])
+def _check_together(limits: Sequence[Limit]) -> None:
+    """Refuse limits that cannot be kept, each alone or all at once."""
+    for limit in limits:
+        lowest = float(limit.cost(extreme(limit.cost, sign=1))[0])
+        if lowest > limit.most:
+            highest = float(limit.cost(extreme(limit.cost, sign=-1))[0])
+            raise InfeasibleBudget(
+                f"no subnet keeps {limit.shown(limit.most)}: those of this space have "
+                f"{lowest:,.0f} to {highest:,.0f}; set the limit to {math.ceil(lowest):,} or more"
+            )
+    found = nearest(limits)
+    if found.excess <= 1:
+        return
+    asked = ", ".join(limit.shown(limit.most) for limit in limits)
+    ranges = "; ".join(_shown_range(limit) for limit in limits)
+    # Rounded up, so that what is named can be kept.
+    kept = ", ".join(
+        limit.shown(_rounded_up(float(limit.cost(found.genotypes)[0]), limit)) for limit in limits
+    )
+    proof = "no subnet keeps" if found.least_excess > 1 else "no subnet was found that keeps"
+    raise InfeasibleBudget(
+        f"{proof} {asked} at once; alone, each can be kept from: {ranges}; the nearest subnet has "
+        f"{kept}: allow as much"
+    )
+
+
+def _shown_range(limit: Limit) -> str:
+    ends = [float(limit.cost(extreme(limit.cost, sign=sign))[0]) for sign in (1, -1)]
+    most = limit.shown(ends[1]).removeprefix(f"{limit.name} ")
+    return f"{limit.shown(_rounded_up(ends[0], limit))} to {most}"
+
+
+def _rounded_up(value: float, limit: Limit) -> float:
+    return math.ceil(value * 1000) / 1000 if limit.name == "latency" else math.ceil(value)

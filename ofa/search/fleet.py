@@ -15,6 +15,7 @@ from ofa.errors import OfaError
 from ofa.search.archive import Score
 from ofa.search.evolution import neighbors, search_front, uniform_archs
 from ofa.search.front import Front
+from ofa.search.limits import Limit, excess
 from ofa.search.pareto import non_dominated
 from ofa.space import AnyEncoding, Genotypes
 
@@ -47,6 +48,7 @@ def search_fleet(
     budgets_ms: Sequence[Sequence[float]],
     rng: np.random.Generator,
     known: Genotypes | None = None,
+    limits: Sequence[Limit] = (),
     num_representatives: int = 12,
     max_evaluations: int = 30_000,
     num_rounds: int = 2,
@@ -60,7 +62,8 @@ def search_fleet(
             over.
         rng: Source of all chance; equal seeds give equal fronts.
         known: Archs that join the pool whatever their accuracy, such as the fastest of each device,
-            so that every budget that can be kept is kept.
+            so that every budget that can be kept is kept; these keep the limits.
+        limits: Archs beyond any of them are not wanted.
         num_representatives: Devices that are searched at most.
         max_evaluations: Archs whose accuracy is asked at most, for each of those.
         num_rounds: Times that all single-gene neighbors of every pick are tried.
@@ -87,6 +90,7 @@ def search_fleet(
             accuracy=met.top1_of,
             latency_ms=latencies_ms[device],
             rng=rng,
+            limits=limits,
             max_evaluations=max_evaluations,
         )
         exhaustive = found.exhaustive
@@ -98,7 +102,7 @@ def search_fleet(
     pool_top1 = met.top1_of(pool)
     fronts = [_front(pool, pool_top1, latency_ms(pool)) for latency_ms in latencies_ms]
     for _ in range(0 if exhaustive else num_rounds):
-        fronts = _refined(encoding, met, fronts, latencies_ms, budgets_ms)
+        fronts = _refined(encoding, met, fronts, latencies_ms, budgets_ms, limits)
     return Fleet(
         fronts=tuple(
             Front(
@@ -203,6 +207,7 @@ def _refined(
     fronts: Sequence[_Ranked],
     latencies_ms: Sequence[Score],
     budgets_ms: Sequence[Sequence[float]],
+    limits: Sequence[Limit],
 ) -> list[_Ranked]:
     """Fronts joined with the single-gene neighbors of their picks.
 
@@ -214,18 +219,20 @@ def _refined(
     if not len(distinct):
         return list(fronts)
     around = neighbors(encoding, distinct)
-    top1 = met.top1_of(around).reshape(len(distinct), -1)
-    around = around.reshape(*top1.shape, encoding.num_genes)
+    kept = (excess(limits, around) <= 1).reshape(len(distinct), -1)
+    around = around.reshape(*kept.shape, encoding.num_genes)
+    top1 = np.empty(kept.shape)
+    top1[kept] = met.top1_of(around[kept])
     refined: list[_Ranked] = []
     start = 0
     for front, rows, latency_ms in zip(fronts, picks, latencies_ms, strict=True):
         own = inverse.reshape(-1)[start : start + len(rows)]
         start += len(rows)
-        new = around[own].reshape(-1, encoding.num_genes)
+        new = around[own][kept[own]]
         refined.append(
             _front(
                 np.concatenate([front.genotypes, new]),
-                np.concatenate([front.top1, top1[own].ravel()]),
+                np.concatenate([front.top1, top1[own][kept[own]]]),
                 np.concatenate([front.latency_ms, latency_ms(new)]),
             )
         )

@@ -1,14 +1,17 @@
 """NSGA-II: the population is kept by non-dominated rank, then by how lonely an arch is.
 
-Unlike the original, clones never enter the population, and archs too slow to be asked rank behind
-all others, the fastest first.
+Unlike the original, clones never enter the population, and archs that cost too much to be asked
+rank behind all others, the nearest to what is allowed first.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ofa.search.archive import Archive, Score, Scored
 from ofa.search.front import Front
+from ofa.search.limits import Limit
 from ofa.search.pareto import non_dominated
 from ofa.space import AnyEncoding, Genotypes
 
@@ -23,6 +26,7 @@ def nsga2_front(
     latency_ms: Score,
     rng: np.random.Generator,
     max_latency_ms: float | None = None,
+    limits: Sequence[Limit] = (),
     max_evaluations: int = 200_000,
 ) -> Front:
     """The front that NSGA-II finds.
@@ -39,6 +43,7 @@ def nsga2_front(
         accuracy=accuracy,
         latency_ms=latency_ms,
         max_latency_ms=max_latency_ms,
+        limits=limits,
         max_evaluations=max_evaluations,
     )
     parents = _survivors(archive.score_new(encoding.sample(_POPULATION, rng)))
@@ -68,7 +73,7 @@ def _survivors(scored: Scored) -> Scored:
 def _ranked(scored: Scored) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """Non-dominated rank of each arch, and its crowding distance within the rank."""
     rank = np.full(len(scored), len(scored))
-    crowding = -scored.latency_ms.astype(np.float64)  # orders those too slow
+    crowding = -scored.excess  # orders those never asked
     left = np.flatnonzero(np.isfinite(scored.top1))
     level = 0
     while len(left):

@@ -4,11 +4,14 @@ A controller draws every gene from a categorical distribution of its own. All co
 together as one array, so that one run covers the whole front.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
 from ofa.search.archive import Archive, Score, Scored
 from ofa.search.front import Front
+from ofa.search.limits import Limit
 from ofa.space import AnyEncoding, Genotypes
 
 _NUM_TARGETS = 4
@@ -25,6 +28,7 @@ def policy_gradient_front(
     latency_ms: Score,
     rng: np.random.Generator,
     max_latency_ms: float | None = None,
+    limits: Sequence[Limit] = (),
     max_evaluations: int = 200_000,
 ) -> Front:
     """The front of all archs that the controllers drew.
@@ -42,6 +46,7 @@ def policy_gradient_front(
         accuracy=accuracy,
         latency_ms=latency_ms,
         max_latency_ms=max_latency_ms,
+        limits=limits,
         max_evaluations=max_evaluations,
     )
     start = encoding.sample(_NUM_TARGETS * _DRAWS, rng)
@@ -86,8 +91,8 @@ def _step(
     """The policy gradient, with the mean reward of the draws as its baseline."""
     asked = np.isfinite(scored.top1)
     least = scored.top1[asked].min() if asked.any() else 0.0
-    too_slow = np.maximum(scored.latency_ms / target_ms - 1, 0)
-    reward = np.where(asked, scored.top1, least) - _OVERSHOOT * too_slow
+    too_much = np.maximum(np.maximum(scored.latency_ms / target_ms, scored.excess) - 1, 0)
+    reward = np.where(asked, scored.top1, least) - _OVERSHOOT * too_much
     advantage = (reward - reward.mean()) / max(float(reward.std()), 1e-9)
     live = encoding.live_genes(scored.genotypes)
     chosen = _one_hot(scored.genotypes, shares.shape[1])

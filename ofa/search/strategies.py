@@ -3,17 +3,19 @@
 Each asks for accuracy through an ``Archive`` alone, so that an evaluation is the same everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ofa.errors import OfaError, did_you_mean
+from ofa.errors import InfeasibleBudget, OfaError, did_you_mean
 from ofa.search.archive import Score
 from ofa.search.evolution import random_front, search_front
 from ofa.search.front import Front
+from ofa.search.gradient import gradient_front
 from ofa.search.grid import grid_front
+from ofa.search.limits import Limit
 from ofa.search.nsga2 import nsga2_front
 from ofa.search.policy_gradient import policy_gradient_front
 from ofa.space import AnyEncoding
@@ -31,6 +33,7 @@ class Strategy(Protocol):
         latency_ms: Score,
         rng: np.random.Generator,
         max_latency_ms: float | None = None,
+        limits: Sequence[Limit] = (),
         max_evaluations: int = 200_000,
     ) -> Front:
         """The front found with at most ``max_evaluations`` archs asked."""
@@ -43,6 +46,7 @@ STRATEGIES: dict[str, Strategy] = {
     "grid": grid_front,
     "nsga2": nsga2_front,
     "policy_gradient": policy_gradient_front,
+    "gradient": gradient_front,
 }
 """Strategies by name; the first is the default."""
 
@@ -55,14 +59,15 @@ class Comparison:
         strategy: Its name.
         hypervolume: Area that its front dominates, as a multiple of random search's; ``None`` where
             the latter's dominates none.
-        top1: Best top-1 within the budget, percent.
+        top1: Best top-1 within the budget, percent; ``None`` where most seeds met no arch that is
+            fast enough and within the limits.
         num_evaluations: Archs whose accuracy was asked.
         exhaustive: Whether its front is proven optimal.
     """
 
     strategy: str
     hypervolume: float | None
-    top1: float
+    top1: float | None
     num_evaluations: int
     exhaustive: bool
 
@@ -87,6 +92,7 @@ def compare(
     accuracy: Score,
     latency_ms: Score,
     budget_ms: float,
+    limits: Sequence[Limit] = (),
     strategies: Sequence[str] = tuple(STRATEGIES),
     seeds: Sequence[int] = (0, 1, 2),
     max_evaluations: int = 10_000,
@@ -94,38 +100,51 @@ def compare(
     """Strategies side by side within a budget; random search, the baseline, is always there.
 
     Raises:
-        InfeasibleBudget: If a strategy met no arch that is fast enough.
+        InfeasibleBudget: If no strategy met an arch that is fast enough and within the limits.
         OfaError: If a strategy is unknown, or a score is not a finite number.
     """
-    fronts: Mapping[str, list[Front]] = {
-        name: [
-            find_strategy(name)(
+
+    def searched(name: str, seed: int) -> Front | InfeasibleBudget:
+        try:
+            return find_strategy(name)(
                 encoding,
                 accuracy=accuracy,
                 latency_ms=latency_ms,
                 rng=np.random.default_rng(seed),
                 max_latency_ms=budget_ms,
+                limits=limits,
                 max_evaluations=max_evaluations,
             )
-            for seed in seeds
-        ]
-        for name in dict.fromkeys(("random", *strategies))
-    }
-    worst_top1 = min(float(front.top1[0]) for found in fronts.values() for front in found)
-    areas = {
-        name: float(
-            np.median([one.hypervolume(worst_ms=budget_ms, worst_top1=worst_top1) for one in found])
-        )
-        for name, found in fronts.items()
-    }
-    rows = [
-        Comparison(
-            strategy=name,
-            hypervolume=areas[name] / areas["random"] if areas["random"] else None,
-            top1=float(np.median([front.top1[-1] for front in found])),
-            num_evaluations=int(np.median([front.num_evaluations for front in found])),
-            exhaustive=all(front.exhaustive for front in found),
-        )
-        for name, found in fronts.items()
-    ]
+        except InfeasibleBudget as error:
+            return error
+
+    names = dict.fromkeys(("random", *strategies))
+    found = {name: [searched(name, seed) for seed in seeds] for name in names}
+    fronts = [one for row in found.values() for one in row if isinstance(one, Front)]
+    if not fronts:
+        raise next(one for row in found.values() for one in row if isinstance(one, OfaError))
+    worst_top1 = min(float(front.top1[0]) for front in fronts)
+
+    def area(front: Front | InfeasibleBudget) -> float:
+        if isinstance(front, InfeasibleBudget):
+            return 0.0
+        return front.hypervolume(worst_ms=budget_ms, worst_top1=worst_top1)
+
+    areas = {name: float(np.median([area(one) for one in row])) for name, row in found.items()}
+    rows = [_comparison(name, row, areas[name], areas["random"]) for name, row in found.items()]
     return sorted(rows, key=lambda row: -areas[row.strategy])
+
+
+def _comparison(
+    name: str, found: Sequence[Front | InfeasibleBudget], area: float, random_area: float
+) -> Comparison:
+    fronts = [one for one in found if isinstance(one, Front)]
+    best = [one.top1[-1] if isinstance(one, Front) else -np.inf for one in found]
+    top1 = float(np.median(best))
+    return Comparison(
+        strategy=name,
+        hypervolume=area / random_area if random_area else None,
+        top1=top1 if np.isfinite(top1) else None,
+        num_evaluations=int(np.median([front.num_evaluations for front in fronts] or [0])),
+        exhaustive=len(fronts) == len(found) and all(front.exhaustive for front in fronts),
+    )

@@ -5,7 +5,7 @@ axis.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
@@ -41,6 +41,22 @@ class ResNetCostTable:
     slots: np.ndarray
     tail: np.ndarray
     reduce: Literal["sum", "max"] = "sum"
+
+    def plus(self, other: "ResNetCostTable", weight: float = 1.0) -> "ResNetCostTable":
+        """This cost, and another's layers times ``weight`` added to it."""
+        return replace(
+            self,
+            stem=self.stem + weight * other.stem,
+            slots=self.slots + weight * other.slots,
+            tail=self.tail + weight * other.tail,
+        )
+
+    def beyond(self, most: float) -> "ResNetCostTable":
+        """A cost that is infinite with a layer of more than ``most``, and 0 without."""
+        stem, slots, tail = (
+            np.where(part > most, np.inf, 0.0) for part in (self.stem, self.slots, self.tail)
+        )
+        return replace(self, stem=stem, slots=slots, tail=tail, reduce="sum")
 
     def __call__(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
         """Cost of each arch."""

@@ -7,7 +7,7 @@ milliseconds) and costs of which the largest counts (activation memory) both fit
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -38,6 +38,17 @@ class CostTable:
     fixed: np.ndarray
     slots: np.ndarray
     reduce: Literal["sum", "max"] = "sum"
+
+    def plus(self, other: "CostTable", weight: float = 1.0) -> "CostTable":
+        """This cost, and another's layers times ``weight`` added to it."""
+        return replace(
+            self, fixed=self.fixed + weight * other.fixed, slots=self.slots + weight * other.slots
+        )
+
+    def beyond(self, most: float) -> "CostTable":
+        """A cost that is infinite with a layer of more than ``most``, and 0 without."""
+        fixed, slots = (np.where(part > most, np.inf, 0.0) for part in (self.fixed, self.slots))
+        return replace(self, fixed=fixed, slots=slots, reduce="sum")
 
     def __call__(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
         """Cost of each arch."""
