@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import yaml
-
 from ofa.artifacts import parse
 from ofa.errors import OfaError
+from ofa.plain_data import yaml_value
 from ofa.recipe import Phase, Recipe
 
 Value = float | int | str | bool
@@ -117,15 +116,7 @@ def _near(place: Any) -> str:
 
 
 def _scalar(part: str, text: str) -> Value:
-    try:
-        value = yaml.safe_load(part)
-    except yaml.YAMLError:
-        value = None
-    if isinstance(value, str):
-        try:
-            value = float(part)  # YAML takes 1e-4 for text
-        except ValueError:
-            return value
-    if not isinstance(value, float | int | bool):
+    value = yaml_value(part, where=repr(text))
+    if not isinstance(value, float | int | str | bool):
         raise OfaError(f"{text!r}: {part!r} is no number, word or truth value")
     return value
