@@ -1,5 +1,6 @@
 # make demo    specialize the shipped supernet for a Pixel phone, offline, on the CPU
 # make test    formatting, linting, types, and the CPU test suite
+# make docs    the site of the documentation, into site/; open site/index.html
 # make clean   remove .venv, caches and build output; runs/ is kept
 # make help    this text
 
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test clean
+.PHONY: help demo test docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -24,8 +25,12 @@ test: $(VENV)/installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest
 
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build --quiet --strict
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis
 	find ofa tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:
@@ -44,4 +49,8 @@ $(VENV)/installed: pyproject.toml | $(BIN)/pip
 
 $(VENV)/installed-test: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-docs: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[docs]'
 	@touch $(VENV)/installed $@
