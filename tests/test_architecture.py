@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "opened": ("evaluate", "predictor", "reference", "run_files", "shipped"),
     "latency": ("space", "runtime", "subnet", "artifacts"),
     "search": ("space",),
-    "deploy": ("runtime", "latency", "subnet", "data", "fleet_files"),
+    "deploy": ("runtime", "latency", "subnet", "data", "fleet_files", "style"),
     "pipeline": ("reference", "train", "opened", "latency", "search", "deploy"),
     "cli": (
         "pipeline",
