@@ -177,7 +177,10 @@ def test_a_corrupt_checkpoint_is_refused_by_name(capsys, tmp_path):
         (["sample", "--checkpoint", "fashion_mnits"], "did you mean fashion_mnist?"),
         (["search", "--device", "pixel", "--strategy", "evolutoin"], "did you mean evolution?"),
         (["inspect", "ofa_mbv3_w1"], "did you mean ofa_mbv3_w1"),
-        (["specialize", "--device", "pixel", "--budget-ms", "fast"], "--budget-ms: Expected a number"),
+        (
+            ["specialize", "--device", "pixel", "--budget-ms", "fast"],
+            "--budget-ms: Expected a number",
+        ),
         (["specialize", "--device", "pixel", "--buget", "3"], "--buget"),
         (["train", "--recipe", "nowhere.yaml"], "nowhere.yaml"),
         (["train", "--recipe", "recipes/tiny.yaml", "--train.batch_sise", "3"], "batch_sise"),

@@ -77,7 +77,9 @@ def test_a_make_target_shown_exists(target):
 def test_every_file_linked_exists(path):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text())
 
-    missing = {(path.parent / link).resolve() for link in links if not (path.parent / link).exists()}
+    missing = {
+        (path.parent / link).resolve() for link in links if not (path.parent / link).exists()
+    }
     assert [str(link) for link in missing if not MADE.search(str(link))] == []
 
 
