@@ -1,4 +1,4 @@
-"""Every command, script and link that the documents show is one that is there and takes what is shown."""
+"""Every command, script and link that the documents show is there, and takes what is shown."""
 
 import ast
 import re
