@@ -1,6 +1,7 @@
 # make demo    specialize the shipped supernet for a Pixel phone, offline, on the CPU
 # make test    formatting, linting, types, and the CPU test suite
 # make soak    the long forms of the tests: every attack many times over (hours)
+# make docs    the site of the documentation, into site/; open site/index.html
 # make clean   remove .venv, caches and build output; runs/ is kept
 # make help    this text
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak clean
+.PHONY: help demo test soak docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -29,8 +30,12 @@ soak: export OMP_WAIT_POLICY := PASSIVE
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m soak --timeout 0
 
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis
 	find ofa tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:
@@ -49,4 +54,8 @@ $(VENV)/installed: pyproject.toml | $(BIN)/pip
 
 $(VENV)/installed-test: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-docs: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[docs]'
 	@touch $(VENV)/installed $@

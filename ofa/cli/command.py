@@ -21,6 +21,7 @@ class Command:
         show: Prints the result for people.
         failure: Names what is wrong with a result that is complete and yet bad; exit code 1 then.
         complete: Adds to a command line what it leaves to be guessed.
+        draws_progress: Whether a library that it calls shows by itself that work goes on.
         details: What a reader of its help should know besides.
     """
 
@@ -31,4 +32,5 @@ class Command:
     show: Callable[[Any], None] = print
     failure: Callable[[Any], str | None] = lambda result: None
     complete: Callable[[list[str]], list[str]] = list
+    draws_progress: bool = False
     details: str = ""

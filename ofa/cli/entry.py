@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
-    parser = build_parser(COMMANDS, flags_of=argv[:1] if argv[0] in COMMANDS else ())
+    parser = build_parser(COMMANDS, flags_of=argv[:1])
     try:
         if argv[0] in COMMANDS:
             argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]
@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(command: Command, options: Namespace, *, label: str) -> None:
-    if options.quiet:
+    if options.quiet or command.draws_progress:
         result = command.run(options, pipeline.untracked)
     else:
         with working(label) as track:

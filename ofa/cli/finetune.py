@@ -64,6 +64,7 @@ FINETUNE = Command(
     add_flags=_add_flags,
     run=_finetune,
     show=_show,
+    draws_progress=True,
     details=(
         "On the supernet's own images the subnet learns from the largest net as well; on others "
         "it gets a new head."

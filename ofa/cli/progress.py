@@ -4,6 +4,7 @@ On a terminal these are bars on stderr, which vanish when the work is done; else
 of a server, a line a minute.
 """
 
+import logging
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sized
@@ -24,7 +25,10 @@ _LINE_EVERY_S = 60.0
 
 @contextmanager
 def working(label: str) -> Iterator[Track]:
-    """Show that work goes on until the block ends; gives what counts the items of its parts."""
+    """Show that work goes on until the block ends; gives what counts the items of its parts.
+
+    On a terminal, the latest line that ``ofa`` logged tells what is being done.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -40,14 +44,22 @@ def working(label: str) -> Iterator[Track]:
         transient=True,
         disable=not is_terminal,
     )
+    news = logging.Handler(logging.INFO)
+    log = logging.getLogger("ofa")
+    level = log.level
     if is_terminal:
-        progress.add_task(label, total=None, pace="")
+        whole = progress.add_task(label, total=None, pace="")
+        news.emit = lambda record: progress.update(whole, description=record.getMessage())
+        log.addHandler(news)
+        log.setLevel(logging.INFO)
     timer = threading.Timer(_QUIET_S, progress.start)
     timer.daemon = True
     timer.start()
     try:
         yield lambda items, part: _counted(progress, items, part, lines=not is_terminal)
     finally:
+        log.removeHandler(news)
+        log.setLevel(level)
         timer.cancel()
         timer.join()
         progress.stop()

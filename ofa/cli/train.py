@@ -92,6 +92,7 @@ TRAIN = Command(
     add_flags=_add_flags,
     run=_train,
     show=_show,
+    draws_progress=True,
     complete=flags.with_whole_recipe,
     details=(
         "The recipe is a file or the name of a shipped one; with --data.root FOLDER alone, it is "
