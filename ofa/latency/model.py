@@ -22,7 +22,7 @@ from ofa import artifacts
 from ofa.errors import BadArtifact
 from ofa.latency.features import FEATURES, layer_features, layer_key, network_features
 from ofa.latency.residual import Residual
-from ofa.space import AnyCostTable, AnyEncoding, AnyLayer, cost_table
+from ofa.space import AnyCostTable, AnyEncoding, AnyLayer, cost_table, on_grid
 
 Label = Literal["measured", "table-sum", "calibrated", "transferred", "uncalibrated"]
 
@@ -158,10 +158,7 @@ class LatencyModel:
 
     def table(self, encoding: AnyEncoding) -> AnyCostTable:
         """Estimated latency over a whole space, ms: ``table(genotypes)`` for search."""
-        constant = self._mean("networks")
-        return cost_table(
-            encoding, lambda layer: float(self._layer_ms(layer).mean()), constant=constant
-        )
+        return cost_table(encoding, self._mean_ms, constant=self._mean("networks"))
 
     def estimate(self, layers: Iterable[AnyLayer]) -> Estimate:
         """Estimated latency of one network, given its layers, with a 90 % interval.
@@ -178,7 +175,9 @@ class LatencyModel:
         draws_ms = np.array(self.draws.get("networks", 0.0)) + np.sum(
             [self._layer_ms(layer) for layer in layers], axis=0
         )
-        latency_ms = float(draws_ms.mean())
+        # As ``table`` adds, so that the two agree to the last bit.
+        parts_ms = (self._mean("networks"), *map(self._mean_ms, layers))
+        latency_ms = sum(map(on_grid, parts_ms))
         if latency_ms <= 0:
             raise BadArtifact(f"latency model: {latency_ms:.3g} ms for a network; fit it again")
         half_width = math.hypot(spread(draws_ms), self.noise)
@@ -188,6 +187,10 @@ class LatencyModel:
             high_ms=latency_ms * math.exp(half_width),
             label=self._label(layers, latency_ms),
         )
+
+    def _mean_ms(self, layer: AnyLayer) -> float:
+        """Best estimate of the latency of a layer."""
+        return float(self._layer_ms(layer).mean())
 
     def _layer_ms(self, layer: AnyLayer) -> Float[np.ndarray, "draws"]:
         """One draw each of the latency of a layer."""

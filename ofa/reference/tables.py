@@ -28,6 +28,7 @@ from ofa.space import (
     Network,
     PoolLayer,
     cost_table,
+    on_grid,
 )
 
 Grammar = Literal["note10", "pixel1"]
@@ -60,7 +61,7 @@ class LayerTable:
                 f"within the table ({self._extent})"
             )
         entries = self.layer_ms[net.stem.in_size]
-        return sum(entries[key] for key in self._keys(net.layers))
+        return sum(on_grid(entries[key]) for key in self._keys(net.layers))
 
     def missing(self, net: Network) -> list[str]:
         """Layers of a network that have no entry, as the table would spell them."""

@@ -59,9 +59,10 @@ def check_onnx(data: bytes) -> None:
 
     try:
         model = ModelProto.FromString(data)
-        _read_names(model)
-    except (DecodeError, UnicodeDecodeError) as error:
+    except DecodeError as error:
         raise _refusal("it is not ONNX") from error
+    if not all(isinstance(name, str) for name in _names(model)):
+        raise _refusal("it holds a name that is not UTF-8")  # of which the library gives the bytes
     graph = model.graph
     if model.functions or model.training_info or graph.sparse_initializer:
         raise _refusal("it holds functions, training steps or sparse weights")
@@ -91,8 +92,8 @@ def check_onnx(data: bytes) -> None:
         raise _refusal(f"one image takes up to {macs:,} multiply-accumulates")
 
 
-def _read_names(model: Any) -> None:
-    """Decode every name, which the library does only when it is asked for one."""
+def _names(model: Any) -> list[str | bytes]:
+    """Every text in a model."""
     graph = model.graph
     names = [
         model.producer_name,
@@ -108,7 +109,7 @@ def _read_names(model: Any) -> None:
         names += [attribute.name for attribute in node.attribute]
     for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
         names += [value.name, value.doc_string]
-    assert all(isinstance(name, str) for name in names)
+    return names
 
 
 def _check_tensor(tensor: Any) -> None:

@@ -1,7 +1,15 @@
 """What a supernet can become: archs, the space that holds them, what each costs. No torch."""
 
 from ofa.space.arch import Arch, Block
-from ofa.space.cost import AnyLayer, AnyNetwork, activation_bytes, macs, params, weight_bytes
+from ofa.space.cost import (
+    AnyLayer,
+    AnyNetwork,
+    activation_bytes,
+    macs,
+    on_grid,
+    params,
+    weight_bytes,
+)
 from ofa.space.costs import COSTS, Cost
 from ofa.space.encoding import Encoding
 from ofa.space.families import (
@@ -97,6 +105,7 @@ __all__ = [
     "mid_channels",
     "mobilenet_v3",
     "network",
+    "on_grid",
     "params",
     "proxyless",
     "resnet_cost_table",

@@ -1,4 +1,7 @@
-"""What a layer costs, in exact integers: multiply-accumulates, parameters, activation memory."""
+"""What a layer costs, in exact integers: multiply-accumulates, parameters, activation memory.
+
+Costs that are no integers, as milliseconds, are rounded to a grid on which sums are exact as well.
+"""
 
 from ofa.space.layers import ConvLayer, Layer, LinearLayer, MBConvLayer, Network, PoolLayer
 from ofa.space.resnet import BottleneckLayer, MaxPoolLayer, ResNetLayer, ResNetNetwork
@@ -7,6 +10,17 @@ AnyLayer = Layer | ResNetLayer
 AnyNetwork = Network | ResNetNetwork
 
 _BYTES = 4  # float32
+_GRID, _EXACT = 2.0**30, 2.0**23
+
+
+def on_grid(cost: float) -> float:
+    """A cost rounded to a multiple of 2**-30, about 1e-9.
+
+    Sums of such costs below 2**23 are exact in float64, so they come out alike to the last bit in
+    whatever order and groups they are added: a network alone costs what its row of a table does,
+    and meets a budget that equals its own cost.
+    """
+    return cost if not abs(cost) < _EXACT else round(cost * _GRID) / _GRID
 
 
 def macs(layer: AnyLayer | AnyNetwork) -> int:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from ofa.space.cost import on_grid
 from ofa.space.genes import Genotypes
 from ofa.space.resnet import (
     ResNetArch,
@@ -123,13 +124,17 @@ def resnet_cost_table(
     constant: float = 0.0,
     reduce: Literal["sum", "max"] = "sum",
 ) -> ResNetCostTable:
-    """Tabulate ``layer_cost`` over every layer of a space.
+    """Tabulate ``layer_cost``, rounded by ``on_grid``, over every layer of a space.
 
     Args:
         layer_cost: Cost of one layer.
         constant: Cost of a network beyond its layers.
         reduce: How layer costs combine.
     """
+
+    def cost(layer: ResNetLayer) -> float:
+        return on_grid(layer_cost(layer))
+
     space = encoding.space
     combine = sum if reduce == "sum" else max
     widths, expands = space.width_ratios, space.expand_ratios
@@ -146,16 +151,16 @@ def resnet_cost_table(
             for ratio in expands
         ]
         for e, net in enumerate(nets):
-            costs = np.array([layer_cost(layer) for stage in net.stages for layer in stage])
+            costs = np.array([cost(layer) for stage in net.stages for layer in stage])
             slots[~odd, r, p, q, e] = costs[~odd]
             slots[odd, r, q, p, e] = costs[odd]
         net = nets[-1]
         assert net.stem_residual is not None
-        always = [layer_cost(net.stem_in), layer_cost(net.stem_out), layer_cost(net.max_pool)]
-        stem[r, 0, q, p] = combine([constant, *always])
-        stem[r, 1, q, p] = combine([constant, *always, layer_cost(net.stem_residual)])
+        always = [cost(net.stem_in), cost(net.stem_out), cost(net.max_pool)]
+        stem[r, 0, q, p] = combine([on_grid(constant), *always])
+        stem[r, 1, q, p] = combine([on_grid(constant), *always, cost(net.stem_residual)])
         last = p if odd[-1] else q
-        tail[r, last] = combine([layer_cost(net.pool), layer_cost(net.classifier)])
+        tail[r, last] = combine([cost(net.pool), cost(net.classifier)])
     return ResNetCostTable(encoding=encoding, stem=stem, slots=slots, tail=tail, reduce=reduce)
 
 

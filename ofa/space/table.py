@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ofa.space.arch import Arch, Block
+from ofa.space.cost import on_grid
 from ofa.space.encoding import Encoding, Genotypes
 from ofa.space.layers import Layer, network
 
@@ -129,7 +130,7 @@ def cost_table(
     constant: float = 0.0,
     reduce: Literal["sum", "max"] = "sum",
 ) -> CostTable:
-    """Tabulate ``layer_cost`` over every layer of a space.
+    """Tabulate ``layer_cost``, rounded by ``on_grid``, over every layer of a space.
 
     Args:
         layer_cost: Cost of one layer, e.g. ``macs`` or a latency model's milliseconds.
@@ -145,7 +146,7 @@ def cost_table(
 
     def cost(layer: Layer) -> float:
         if layer not in costs:
-            costs[layer] = layer_cost(layer)
+            costs[layer] = on_grid(layer_cost(layer))
         return costs[layer]
 
     for r, resolution in enumerate(space.resolutions):
@@ -159,5 +160,5 @@ def cost_table(
             slots[:, r, 1 + c] = [cost(layer) for layer in elastic]
         net = nets[0]
         others = (net.stem, net.first_block, net.head, net.pool, net.feature, net.classifier)
-        fixed[r] = combine([constant, *(cost(layer) for layer in others if layer)])
+        fixed[r] = combine([on_grid(constant), *(cost(layer) for layer in others if layer)])
     return CostTable(encoding=encoding, fixed=fixed, slots=slots, reduce=reduce)

@@ -4,6 +4,7 @@ together again."""
 import json
 import random
 import re
+from functools import cache
 
 CANARY = "canary"
 """File that appears if code in an attack runs."""
@@ -103,13 +104,21 @@ def yaml_text(data: bytes, rng: random.Random) -> bytes:
         lines.insert(at, rng.choice(_YAML_LINES))
         return _encoded("\n".join(lines) + "\n", rng)
     raw: list[str] = []
-    body = yaml.safe_load(data)
+    body = _parsed_yaml(data)
     for _ in range(rng.randint(1, 3)):
         body = _broken(body, rng, raw)
-    text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(body, Dumper=dumper, sort_keys=False, allow_unicode=True)
     for number, value in enumerate(raw):
         text = text.replace(f'"\\x01raw{number}\\x01"', rng.choice((value, *_YAML_VALUES)))
     return _encoded(text, rng)
+
+
+@cache
+def _parsed_yaml(data: bytes) -> object:
+    import yaml
+
+    return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 _YAML_VALUES = (

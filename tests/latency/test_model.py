@@ -14,6 +14,7 @@ from ofa.latency import Evidence, LatencyModel, Source, layer_key, load_device, 
 from ofa.latency.features import network_features
 from ofa.latency.model import most_work
 from ofa.latency.residual import NUM_COLUMNS, Residual, reach_of
+from ofa.search import check_budget, reachable_range
 from ofa.space import (
     Encoding,
     FirstBlock,
@@ -66,7 +67,7 @@ def features_of(*networks):
     return np.array([network_features(net.layers) for net in networks])
 
 
-def test_the_table_of_a_space_agrees_with_single_estimates():
+def test_the_table_of_a_space_agrees_with_single_estimates_to_the_last_bit():
     corrected = with_draws(**MODEL.draws, **{layer_key(SMALLEST.stages[1][0]): (0.01, -0.03)})
     encoding = Encoding(SPACE)
     genotypes = encoding.sample(50, np.random.default_rng(0))
@@ -77,7 +78,20 @@ def test_the_table_of_a_space_agrees_with_single_estimates():
         corrected.estimate(network(SPACE, arch).layers).latency_ms
         for arch in encoding.decode(genotypes)
     ]
-    np.testing.assert_allclose(table_ms, singly_ms, rtol=1e-12)
+    np.testing.assert_array_equal(table_ms, singly_ms)
+
+
+@pytest.mark.parametrize("device", ["note10", "pixel1", "1080ti"])
+def test_a_budget_that_equals_the_latency_of_a_network_alone_is_met_by_it(device):
+    model = load_model(load_device(SHIPPED, device).model_path)
+    table = model.table(Encoding(SPACE))
+    reach = reachable_range(table)
+    fastest = Encoding(SPACE).decode(reach.cheapest)[0]
+
+    alone_ms = model.estimate(network(SPACE, fastest).layers).latency_ms
+
+    assert alone_ms == reach.lowest
+    assert check_budget(table, alone_ms).lowest == alone_ms
 
 
 def test_where_draws_agree_the_interval_is_the_noise():
