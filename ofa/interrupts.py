@@ -2,9 +2,10 @@
 
 Every result is written whole or not at all, so there is no bad moment to end. The main thread is
 interrupted first, so that it closes what it holds open; where it is deep in foreign code, or waits
-for other processes, a thread of its own ends the program instead.
+for something, a thread of its own ends the program instead.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -22,27 +23,33 @@ class Interrupted(BaseException):
 
 
 def run(program: Callable[[], int], *, told: str) -> int:
-    """The exit code of a program, or 128 and the number of the signal that ended it.
+    """The exit code of a program; a signal ends the process with 128 and the signal's number.
 
     Args:
         told: What is printed on stderr then.
     """
     received: list[int] = []
-    closing = threading.Event()
+    is_told = threading.Lock()
+
+    def tell() -> None:
+        if is_told.acquire(blocking=False):
+            sys.stderr.write(f"{told}\n")
+            sys.stderr.flush()
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         if not received:
             received.append(signum)
+            # Nobody is to take the end of the children, which would be waited for, for a failure.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for child in active_children():
+                child.kill()
             raise Interrupted
 
     def end_if_late() -> None:
         while (byte := os.read(heard, 1)) and byte[0] not in _SIGNALS:
             pass  # other signals are heard as well
         threading.Event().wait(_GRACE_S)
-        for child in active_children():
-            child.kill()
-        if not closing.is_set():
-            sys.stderr.write(f"{told}\n")
+        tell()
         os._exit(128 + byte[0])
 
     heard, hear = os.pipe()
@@ -54,6 +61,7 @@ def run(program: Callable[[], int], *, told: str) -> int:
             signal.signal(signum, interrupt)
         return program()
     except Interrupted:
-        closing.set()
-        sys.stderr.write(f"{told}\n")
-        return 128 + received[0]
+        tell()
+        # Python would take seconds to take large libraries down, which no result needs.
+        atexit._run_exitfuncs()
+        os._exit(128 + received[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ofa.errors import BadArtifact, Disconnected, NoisyMachine
 from ofa.latency.plan import Plan
-from ofa.latency.rounds_file import append_round, begin_rounds, read_rounds
+from ofa.latency.rounds_file import append_round, begin_rounds, check_round, read_rounds
 from ofa.runtime.machine import Provenance
 from ofa.runtime.rounds import Round, largest_drift, latest_rounds, next_round
 from ofa.runtime.target import AbstractTarget
@@ -42,7 +42,8 @@ def run_plan(plan: Plan, target: AbstractTarget, path: Path | None = None) -> Pr
     Raises:
         NoisyMachine: If the reference network's latency differs from round to round to the last.
         TargetFailure: If the target fails; what is done is kept.
-        BadArtifact: If ``path`` holds measurements of something else.
+        BadArtifact: If ``path`` holds measurements of something else, the device changes meanwhile,
+            or tells what cannot be.
     """
     done = _resume(plan, target, path) if path else []
     resumed = len(done)
@@ -50,10 +51,12 @@ def run_plan(plan: Plan, target: AbstractTarget, path: Path | None = None) -> Pr
     reference = rounds[0][0]
     known = {reference: plan.engine(reference)}
     while (index := next_round(rounds, done, plan.protocol, resumed=resumed)) < len(rounds):
-        timings = _measure(target, plan.engines(index, known=known), plan)
-        done.append(Round(index=index, timings=timings, provenance=target.describe()))
+        round_ = _measure(target, plan.engines(index, known=known), plan, index)
+        if done:
+            _check_same(done[-1].provenance, round_.provenance, where=round_.provenance.machine)
+        done.append(round_)
         if path:
-            append_round(path, done[-1])
+            append_round(path, round_)
         _log.info("timed round %d of %d", index + 1, len(rounds))
     return settled(plan, done, who=done[-1].provenance.machine)
 
@@ -93,31 +96,37 @@ def settled(plan: Plan, done: Sequence[Round], *, who: str) -> Profile:
 def _resume(plan: Plan, target: AbstractTarget, path: Path) -> list[Round]:
     """The rounds that an earlier start wrote."""
     if path.exists() and (done := read_rounds(path, plan)):
-        recorded, here = done[-1].provenance.identity, target.describe().identity
-        if recorded != here:
-            raise BadArtifact(
-                f"{path}: was measured on {', '.join(recorded)}, but this is {', '.join(here)}; "
-                "measure anew with --fresh"
-            )
+        _check_same(done[-1].provenance, target.describe(), where=str(path))
         return done
     begin_rounds(path, plan)
     return []
 
 
-def _measure(target: AbstractTarget, engines: dict[str, bytes], plan: Plan) -> dict[str, Timing]:
-    """Timings of one round; a target that was cut off is asked again."""
+def _check_same(before: Provenance, now: Provenance, *, where: str) -> None:
+    if before.identity != now.identity:
+        raise BadArtifact(
+            f"{where}: was measured on {', '.join(before.identity)}, but this is "
+            f"{', '.join(now.identity)}; start again to measure anew, with --fresh if need be"
+        )
+
+
+def _measure(target: AbstractTarget, engines: dict[str, bytes], plan: Plan, index: int) -> Round:
+    """One round; a target that was cut off is asked again."""
     for _ in range(_TRIES - 1):
         try:
-            return _measure_once(target, engines, plan)
+            return _measure_once(target, engines, plan, index)
         except Disconnected as error:
             _log.warning("%s: asking again", error)
-    return _measure_once(target, engines, plan)
+    return _measure_once(target, engines, plan, index)
 
 
 def _measure_once(
-    target: AbstractTarget, engines: dict[str, bytes], plan: Plan
-) -> dict[str, Timing]:
+    target: AbstractTarget, engines: dict[str, bytes], plan: Plan, index: int
+) -> Round:
     protocol = plan.protocol
-    return target.measure(
+    timings = target.measure(
         engines, threads=plan.threads, warmup=protocol.warmup, repeats=protocol.repeats
     )
+    round_ = Round(index=index, timings=timings, provenance=target.describe())
+    check_round(round_, plan.rounds, where=f"{round_.provenance.machine}, round {index + 1}")
+    return round_

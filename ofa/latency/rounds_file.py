@@ -15,7 +15,8 @@ from ofa.runtime.bundle import SCHEMA
 from ofa.runtime.rounds import Round
 from ofa.runtime.timing import Timing
 
-_MAX_MS = 3.6e6
+_MIN_MS, _MAX_MS = 1e-3, 3.6e6
+"""No runtime answers within a microsecond, and nobody waits for an hour."""
 
 
 def begin_rounds(path: Path, plan: Plan) -> None:
@@ -51,12 +52,33 @@ def read_rounds(path: Path, plan: Plan) -> list[Round]:
         for number, body in enumerate(lines[1:], start=2)
     ]
     for number, round_ in enumerate(rounds, start=2):
-        _check_round(round_, plan.rounds, where=f"{path}, line {number}")
+        check_round(round_, plan.rounds, where=f"{path}, line {number}")
     if len({round_.provenance.identity for round_ in rounds}) > 1:
         raise BadArtifact(
             f"{path}: mixes measurements of several machines or runtimes; measure anew"
         )
     return rounds
+
+
+def check_round(round_: Round, rounds: Sequence[Sequence[str]], *, where: str) -> None:
+    """Refuse what no device can have measured: other networks, or latencies that cannot be.
+
+    Args:
+        rounds: Names of each round's networks.
+
+    Raises:
+        BadArtifact: Names ``where`` and what cannot be.
+    """
+    if not 0 <= round_.index < len(rounds):
+        raise BadArtifact(f"{where}: round {round_.index} is none of the {len(rounds)} planned")
+    if set(round_.timings) != set(rounds[round_.index]):
+        raise BadArtifact(f"{where}: times other subnets than round {round_.index} holds")
+    for name, timing in round_.timings.items():
+        if not _is_plausible(timing):
+            raise BadArtifact(
+                f"{where}: {name}: {timing.p10_ms}, {timing.median_ms}, {timing.p90_ms} ms are not "
+                "three rising latencies"
+            )
 
 
 def _check_identity(path: Path, found: object, plan: Plan) -> None:
@@ -70,19 +92,6 @@ def _check_identity(path: Path, found: object, plan: Plan) -> None:
         )
 
 
-def _check_round(round_: Round, rounds: Sequence[Sequence[str]], *, where: str) -> None:
-    if not 0 <= round_.index < len(rounds):
-        raise BadArtifact(f"{where}: round {round_.index} is none of the {len(rounds)} planned")
-    if set(round_.timings) != set(rounds[round_.index]):
-        raise BadArtifact(f"{where}: times other subnets than round {round_.index} holds")
-    for name, timing in round_.timings.items():
-        if not _is_plausible(timing):
-            raise BadArtifact(
-                f"{where}: {name}: {timing.p10_ms}, {timing.median_ms}, {timing.p90_ms} ms are not "
-                "three rising latencies"
-            )
-
-
 def _is_plausible(timing: Timing) -> bool:
-    rising = 0 < timing.p10_ms <= timing.median_ms <= timing.p90_ms < _MAX_MS
+    rising = _MIN_MS < timing.p10_ms <= timing.median_ms <= timing.p90_ms < _MAX_MS
     return rising and timing.repeats >= 1

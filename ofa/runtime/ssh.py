@@ -18,7 +18,7 @@ from ofa.runtime.machine import Provenance
 from ofa.runtime.rounds import Protocol, Round
 from ofa.runtime.runner import ANSWER
 from ofa.runtime.target import AbstractTarget, Address
-from ofa.runtime.timing import Timing
+from ofa.runtime.timing import Timing, stopwatch
 
 _RUN_BUNDLE = """\
 import json, runpy, sys, tempfile
@@ -79,7 +79,9 @@ class SshTarget(AbstractTarget):
         """
         numbered = {f"{index}": engine for index, engine in enumerate(engines.values())}
         protocol = Protocol(num_round=len(engines), warmup=warmup, repeats=repeats)
+        elapsed_s = stopwatch()
         answer = self._answer(numbered, threads=threads, protocol=protocol)
+        waited_s = elapsed_s()
         try:
             timings = artifacts.parse(Round, answer, where=f"{self}: results").timings
         except BadArtifact as error:
@@ -87,6 +89,13 @@ class SshTarget(AbstractTarget):
         if set(timings) != set(numbered):
             raise TargetFailure(
                 f"{self}: sent {len(timings)} timings, but was asked for {len(numbered)}; try again"
+            )
+        # Half of the samples take the median or longer.
+        least_s = sum(one.median_ms * one.repeats / 2000 for one in timings.values())
+        if least_s > waited_s:
+            raise TargetFailure(
+                f"{self}: tells of {least_s:.3g} s of runs, but answered within {waited_s:.3g} s, "
+                "so its latencies are not in ms"
             )
         return {name: timings[number] for name, number in zip(engines, numbered, strict=True)}
 
@@ -116,7 +125,9 @@ class SshTarget(AbstractTarget):
             )
         output = done.stdout.decode(errors="replace").splitlines()
         answers = [line.removeprefix(ANSWER) for line in output if line.startswith(ANSWER)]
-        if len(answers) != 1:
+        if len(answers) > 1:
+            raise TargetFailure(f"{self}: answers {len(answers)} times to one question; try again")
+        if not answers:
             raise self._failure(done.returncode, done.stderr.decode(errors="replace"))
         answer = artifacts.parse_json(answers[0].encode(), where=f"{self}: results")
         if "error" in answer:
