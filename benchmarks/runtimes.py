@@ -4,6 +4,8 @@ Prints Markdown tables; run it on an idle machine. Batch 1, one thread; top-1 ov
 """
 
 import argparse
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,11 +16,21 @@ from ofa.deploy import torch_logits
 from ofa.errors import EngineRefused
 from ofa.evaluate import run_in_chunks
 from ofa.opened import evaluator, find_checkpoint, open_supernet
-from ofa.runtime import PRECISIONS, RUNTIMES, measure_ms, stopwatch, with_precision
-from ofa.runtime.onnx_export import export_onnx
+from ofa.runtime import (
+    PRECISIONS,
+    RUNTIMES,
+    OrtSession,
+    Precision,
+    Runtime,
+    Source,
+    measure_ms,
+    stopwatch,
+    with_precision,
+)
+from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import AnyArch, AnySpace, encoding_of
 
-RUNNING_HERE = ("onnxruntime", "openvino")
+RUNNING_HERE = ("onnxruntime", "openvino", "executorch")
 NUM_CALIBRATION_IMAGES = 256
 NUM_SEARCH_IMAGES = 2000
 
@@ -36,20 +48,21 @@ def main() -> None:
     space = notes.space
     print("| subnet | runtime | precision | top-1, % | drop, points | ms | engine, kB |")
     print("|---|---|---|---|---|---|---|")
-    onnx = {}
+    whole = {}
     for name, arch in (
         ("largest", space.largest()),
         ("middle", _middle(space)),
         ("smallest", space.smallest()),
     ):
         net = test.subnet(arch).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        exported = onnx[name] = export_onnx(
+        exported = export_onnx(
             net,
             in_channels=space.in_channels,
             resolution=arch.resolution,
             mean=notes.mean,
             std=notes.std,
         )
+        pixels = FromPixels(net, mean=notes.mean, std=notes.std, input_type="uint8")
         images, calibration, chosen_on = (
             resized(data, arch.resolution).numpy()
             for data in (
@@ -58,23 +71,20 @@ def main() -> None:
                 search.images.images[:NUM_SEARCH_IMAGES],
             )
         )
+        whole[name] = Source(onnx=exported, precision="fp32", net=pixels, images=calibration)
         eager = torch_logits(net, normalize)
         rows = [("torch eager", "fp32", eager, 0)]
         for runtime in (RUNTIMES[r] for r in RUNNING_HERE if RUNTIMES[r].available()):
 
-            def top1(model: bytes, runtime=runtime, chosen_on=chosen_on) -> float:  # noqa: ANN001
-                logits = run_in_chunks(runtime.load(runtime.build(model)).run, chosen_on)
+            def top1(model: bytes, chosen_on=chosen_on) -> float:  # noqa: ANN001
+                logits = run_in_chunks(OrtSession(model).run, chosen_on)
                 return _top1(logits, search.images.labels[:NUM_SEARCH_IMAGES].numpy())
 
             for precision in PRECISIONS:
-                model = with_precision(
-                    exported,
-                    precision,
-                    profile=runtime.profile,
-                    calibration=calibration,
-                    top1=top1,
-                )
-                files = runtime.build(model)
+                try:
+                    files = runtime.build(_lowered(whole[name], precision, runtime, top1))
+                except EngineRefused:  # executorch in fp16
+                    continue
                 size = sum(len(data) for file, data in files.items() if not file.endswith(".ort"))
                 rows.append((runtime.name, precision, runtime.load(files).run, size))
         timings = measure_ms(
@@ -90,21 +100,32 @@ def main() -> None:
                 flush=True,
             )
     if RUNTIMES["tensorrt_rtx"].available():
-        _print_rtx_builds(onnx["largest"], test.calibration.images[:NUM_CALIBRATION_IMAGES].numpy())
+        _print_rtx_builds(whole["largest"])
 
 
-def _print_rtx_builds(exported: bytes, calibration: np.ndarray) -> None:
+def _lowered(
+    source: Source,
+    precision: Precision,
+    runtime: Runtime,
+    top1: Callable[[bytes], float] | None = None,
+) -> Source:
+    """The source of an engine of lower precision."""
+    onnx = with_precision(
+        source.onnx, precision, profile=runtime.profile, calibration=source.images, top1=top1
+    )
+    return replace(source, onnx=onnx, precision=precision)
+
+
+def _print_rtx_builds(whole: Source) -> None:
     runtime = RUNTIMES["tensorrt_rtx"]
     print("\n| tensorrt_rtx, largest subnet | precision | build, s | engine, kB |")
     print("|---|---|---|---|")
     for precision in PRECISIONS:
-        model = with_precision(
-            exported, precision, profile=runtime.profile, calibration=calibration
-        )
+        source = _lowered(whole, precision, runtime)
         for capability in runtime.capabilities:
             elapsed_s = stopwatch()
             try:
-                files = runtime.build(model, capability=capability)
+                files = runtime.build(source, capability=capability)
             except EngineRefused as refusal:
                 print(f"| {capability} | {precision} | refused | {refusal} |")
                 continue

@@ -39,8 +39,8 @@ from ofa.deploy.verify import climb_forms
 from ofa.evaluate import QuantizationImages, quantization_images
 from ofa.latency import Device, LatencyModel
 from ofa.run_files import SearchOutcome, SubnetNotes
-from ofa.runtime import AbstractTarget
-from ofa.runtime.onnx_export import InputType, export_onnx
+from ofa.runtime import RUNTIMES, AbstractTarget
+from ofa.runtime.onnx_export import FromPixels, InputType, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
 from ofa.subnet import Subnet
 
@@ -155,6 +155,7 @@ def build(order: Order, cache: EngineCache) -> Built:
     engines = tuple(
         build_engine(
             onnx,
+            FromPixels(order.net, mean=notes.mean, std=notes.std, input_type=order.input_type),
             request,
             calibration=images.calibration,
             top1=images.top1,
@@ -287,9 +288,9 @@ def _calibration(order: Order, engine: BuiltEngine) -> Calibration | None:
     if order.request.precision != "int8":
         return None
     images = _quantization_images(order).calibration
-    model = load_from_string(engine.onnx)
+    facts = {entry.key: entry.value for entry in load_from_string(engine.onnx).metadata_props}
     return Calibration(
-        method={entry.key: entry.value for entry in model.metadata_props}["calibration"],
+        method=RUNTIMES[order.request.runtime].quantizer or facts["calibration"],
         num_images=len(images),
         images_sha256=image_digest(images),
     )

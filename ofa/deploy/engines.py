@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Shaped
+from torch import nn
 
 from ofa.deploy.cache import EngineCache
 from ofa.errors import BadArtifact, OfaError
-from ofa.runtime import RUNTIMES, AbstractSession, Precision, with_precision
+from ofa.runtime import RUNTIMES, AbstractSession, Precision, Source, with_precision
 
 PORTABLE_RUNTIME = "onnxruntime"
 """What runs the portable file, wherever a device's own runtime cannot be had."""
@@ -80,6 +81,7 @@ class BuiltEngine:
 
 def build_engine(
     onnx: bytes,
+    net: nn.Module,
     request: EngineRequest,
     *,
     calibration: Shaped[np.ndarray, "n c h w"],
@@ -91,6 +93,7 @@ def build_engine(
 
     Args:
         onnx: The network in full precision.
+        net: The same, in torch.
         calibration: Images that set the ranges of an 8-bit graph, as the engine takes them.
         top1: Accuracy of an ONNX file, by which the method of calibration is chosen.
 
@@ -112,9 +115,10 @@ def build_engine(
         return {"graph.onnx": in_precision(onnx, request, calibration, top1)}
 
     precise = cache.get({**key, "part": "graph"}, graph)["graph.onnx"]
+    source = Source(onnx=precise, precision=request.precision, net=net, images=calibration)
     files = cache.get(
         {**key, "part": "engine"},
-        lambda: runtime.build(precise, capability=request.capability),
+        lambda: runtime.build(source, capability=request.capability),
     )
     session, unchecked = load_engine(request.runtime, files, threads=threads)
     return BuiltEngine(

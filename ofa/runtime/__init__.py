@@ -3,10 +3,17 @@
 ``ofa.runtime.onnx_export`` is imported by its own name, since it loads torch and the rest does not.
 """
 
-from ofa.runtime.engine import AbstractSession, Engine, EngineFiles, Runtime
+from ofa.runtime.engine import (
+    AbstractSession,
+    Engine,
+    EngineFiles,
+    Precision,
+    Runtime,
+    Source,
+)
 from ofa.runtime.machine import Provenance, describe_machine
 from ofa.runtime.onnxruntime import OrtSession
-from ofa.runtime.precision import PRECISIONS, Precision, with_precision
+from ofa.runtime.precision import PRECISIONS, with_precision
 from ofa.runtime.quantization import Profile
 from ofa.runtime.runtimes import RUNTIMES
 from ofa.runtime.target import AbstractTarget, open_target
@@ -24,6 +31,7 @@ __all__ = [
     "Profile",
     "Provenance",
     "Runtime",
+    "Source",
     "Timing",
     "describe_machine",
     "measure_ms",

@@ -1,4 +1,4 @@
-"""What every runtime offers: build an engine from ONNX, load it, run it, tell what it is.
+"""What every runtime offers: build an engine from a network, load it, run it, tell what it is.
 
 A runtime is data and two functions, so that adding one means writing two functions; what all share
 (is the package there, is the capability known) is checked here, once, in the same words.
@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,8 +16,31 @@ from jaxtyping import Float32
 from ofa.errors import BadArtifact, EngineRefused, MissingExtra, OfaError
 from ofa.runtime.quantization import Profile
 
+if TYPE_CHECKING:
+    from torch import nn
+
+Precision = Literal["fp32", "fp16", "int8"]
+
 EngineFiles = Mapping[str, bytes]
 """The files of an engine by name; the first is the one that is loaded."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """A network in the forms that runtimes build engines from.
+
+    Attributes:
+        onnx: ONNX file, as ``export_onnx`` or ``with_precision`` wrote it: pixels to logits.
+        precision: Arithmetic of the engine; that of ``onnx``.
+        net: The same network in torch and float32, for runtimes that read no ONNX.
+        images: Images as it takes them: the first for an example, all to set the ranges of an 8-bit
+            engine that is not made from ``onnx``.
+    """
+
+    onnx: bytes
+    precision: Precision
+    net: "nn.Module"
+    images: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +97,11 @@ class Runtime:
         distribution: Python package whose version is the runtime's.
         requirement: What pip installs to have it.
         profile: How its 8-bit graphs look.
+        quantizer: Method by which it quantizes ``Source.net`` itself; empty where an 8-bit engine
+            is made from the 8-bit ONNX file.
         capabilities: Kinds of hardware that an engine can be built for ahead of time; empty where
             an engine runs anywhere the runtime does, or only where it was built.
-        builder: Turns an ONNX file into the files of an engine for one capability or ``None``.
+        builder: Turns a network into the files of an engine for one capability or ``None``.
         loader: Makes a session of the files of an engine, given the number of threads.
     """
 
@@ -84,8 +109,9 @@ class Runtime:
     distribution: str
     requirement: str
     profile: Profile
+    quantizer: str = ""
     capabilities: tuple[str, ...] = ()
-    builder: Callable[[bytes, str | None], EngineFiles]
+    builder: Callable[[Source, str | None], EngineFiles]
     loader: Callable[[EngineFiles, int], AbstractSession]
 
     def available(self) -> bool:
@@ -103,11 +129,10 @@ class Runtime:
             raise MissingExtra(f"{self.name}: is not installed; pip install '{self.requirement}'")
         return version
 
-    def build(self, onnx: bytes, *, capability: str | None = None) -> EngineFiles:
+    def build(self, source: Source, *, capability: str | None = None) -> EngineFiles:
         """The files of an engine.
 
         Args:
-            onnx: As ``export_onnx`` or ``with_precision`` wrote it.
             capability: Hardware to build for; ``None`` for what runs wherever the runtime can.
 
         Raises:
@@ -125,7 +150,7 @@ class Runtime:
             raise EngineRefused(
                 f"{self.name}: its engines are not bound to a capability; leave {capability!r} out"
             )
-        return self.builder(onnx, capability)
+        return self.builder(source, capability)
 
     def load(self, files: EngineFiles, *, threads: int = 1) -> AbstractSession:
         """A session of the files of an engine.

@@ -52,7 +52,7 @@ def export_onnx(
         # torch deprecates this exporter, for the one that the docstring above speaks of.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            FromPixels(net, mean=mean, std=std, white=255 if input_type == "uint8" else 1),
+            FromPixels(net, mean=mean, std=std, input_type=input_type),
             (images,),
             file,  # type: ignore[arg-type]  # buffers are taken by this exporter alone
             dynamo=False,
@@ -81,9 +81,15 @@ class FromPixels(nn.Module):
     scale: Tensor
 
     def __init__(
-        self, net: nn.Module, *, mean: tuple[float, ...], std: tuple[float, ...], white: int
+        self,
+        net: nn.Module,
+        *,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        input_type: InputType,
     ) -> None:
         super().__init__()
+        white = 255 if input_type == "uint8" else 1
         self.net = net
         self.training = net.training  # the exporter puts this mode back when it is done
         self.register_buffer("shift", white * torch.tensor(mean).view(-1, 1, 1))

@@ -20,6 +20,7 @@ from ofa.runtime.engine import (
     Engine,
     EngineFiles,
     Runtime,
+    Source,
     check_images,
     check_interface,
     engine_file,
@@ -143,7 +144,7 @@ def describe_session(
     )
 
 
-def _build(onnx: bytes, capability: str | None) -> EngineFiles:
+def _build(source: Source, capability: str | None) -> EngineFiles:
     """The file itself, and the same graph, optimized for any processor, as ``.ort``."""
     import onnxruntime
 
@@ -154,8 +155,8 @@ def _build(onnx: bytes, capability: str | None) -> EngineFiles:
         options.optimized_model_filepath = str(path)
         # The last level lays weights out for the processor that optimizes; .ort has to travel.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        ort_session(onnx, options, providers=["CPUExecutionProvider"])
-        return {ONNX_FILE: onnx, MOBILE_FILE: artifacts.read_bytes(path)}
+        ort_session(source.onnx, options, providers=["CPUExecutionProvider"])
+        return {ONNX_FILE: source.onnx, MOBILE_FILE: artifacts.read_bytes(path)}
 
 
 def _load(files: EngineFiles, threads: int, *, provider: Provider) -> OrtSession:

@@ -18,6 +18,7 @@ from ofa.runtime.engine import (
     Engine,
     EngineFiles,
     Runtime,
+    Source,
     check_images,
     check_interface,
     engine_file,
@@ -89,9 +90,9 @@ def _sizes(shape: Any) -> list[Any]:
     return [side.get_length() if side.is_static else None for side in shape]
 
 
-def _build(onnx: bytes, capability: str | None) -> EngineFiles:
+def _build(source: Source, capability: str | None) -> EngineFiles:
     openvino = optional_module("openvino")
-    model = openvino.Core().read_model(onnx, b"")
+    model = openvino.Core().read_model(source.onnx, b"")
     with tempfile.TemporaryDirectory() as folder:
         graph, weights = Path(folder) / GRAPH_FILE, Path(folder) / WEIGHTS_FILE
         openvino.save_model(model, graph, compress_to_fp16=False)

@@ -5,14 +5,13 @@ computes on another. Pixels go in and float32 logits come out whatever the preci
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from ofa.errors import OfaError
+from ofa.runtime.engine import Precision
 from ofa.runtime.quantization import Profile, best_quantized, quantize
-
-Precision = Literal["fp32", "fp16", "int8"]
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 

@@ -20,6 +20,7 @@ from ofa.runtime.engine import (
     Engine,
     EngineFiles,
     Runtime,
+    Source,
     check_images,
     engine_file,
     optional_module,
@@ -60,8 +61,8 @@ class QnnSession(AbstractSession):
         return self._engine
 
 
-def _build(onnx: bytes, capability: str | None) -> EngineFiles:
-    graph = _for_hexagon(onnx)
+def _build(source: Source, capability: str | None) -> EngineFiles:
+    graph = _for_hexagon(source.onnx)
     if capability is None:
         return {GRAPH_FILE: graph}
     with tempfile.TemporaryDirectory() as folder:

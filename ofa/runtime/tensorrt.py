@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import Any, Literal
 
 from ofa.errors import BadArtifact, EngineRefused, MissingHardware
-from ofa.runtime.engine import EngineFiles, Runtime, engine_file, optional_module
+from ofa.runtime.engine import EngineFiles, Runtime, Source, engine_file, optional_module
 from ofa.runtime.quantization import SYMMETRIC
 from ofa.runtime.tensorrt_session import TensorRtSession, has_cuda
 
@@ -27,7 +27,7 @@ _KNOWN_REASONS = {
 }
 
 
-def _build(onnx: bytes, capability: str | None, *, module: Module) -> EngineFiles:
+def _build(source: Source, capability: str | None, *, module: Module) -> EngineFiles:
     trt = optional_module(module)
     if module == "tensorrt" and not has_cuda():
         raise MissingHardware(
@@ -39,7 +39,7 @@ def _build(onnx: bytes, capability: str | None, *, module: Module) -> EngineFile
     builder = trt.Builder(logger)
     network = builder.create_network(_network_flags(trt))
     parser = trt.OnnxParser(network, logger)
-    if not parser.parse(onnx):
+    if not parser.parse(source.onnx):
         reasons = [parser.get_error(i).desc() for i in range(parser.num_errors)]
         raise _refusal(module, capability, reasons + logger.messages)
     config = builder.create_builder_config()

@@ -21,7 +21,7 @@ from ofa.errors import BadArtifact, OfaError
 from ofa.evaluate import Judges, engine_images, quantization_images, write_judges
 from ofa.opened import evaluator, open_supernet, predictor, quantized_predictor, read_fit
 from ofa.recipe import Data
-from ofa.runtime.onnx_export import export_onnx
+from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import encoding_of
 
 MEAN, STD = (0.5,) * 3, (0.25,) * 3
@@ -126,6 +126,7 @@ def test_accuracy_after_quantization_is_that_of_the_engine_that_would_ship(folde
 
     engine = build_engine(
         export_onnx(net, in_channels=3, resolution=arch.resolution, mean=MEAN, std=STD),
+        FromPixels(net, mean=MEAN, std=STD, input_type="uint8"),
         EngineRequest(runtime="onnxruntime", precision="int8"),
         calibration=settling.calibration,
         top1=settling.top1,

@@ -15,8 +15,8 @@ import torch
 from ofa.data import resized
 from ofa.errors import BadArtifact, EngineRefused, MissingExtra, MissingHardware, OfaError
 from ofa.opened import evaluator, find_checkpoint
-from ofa.runtime import RUNTIMES, OrtSession, with_precision
-from ofa.runtime.onnx_export import export_onnx
+from ofa.runtime import RUNTIMES, OrtSession, Source, with_precision
+from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.runtime.onnxruntime import ort_session, session_options
 
 ROOT = Path(__file__).parents[2]
@@ -33,36 +33,42 @@ def runtime(name):
 
 @cache
 def trained():
-    """The smallest subnet of the shipped supernet, calibration images, test images, labels."""
+    """The smallest subnet of the shipped supernet, calibration images, test images, torch form."""
     judge = evaluator(find_checkpoint("fashion_mnist"), "test")
     arch = judge.space.smallest()
     net = judge.subnet(arch).to(memory_format=torch.contiguous_format)
-    model = export_onnx(
-        net,
-        in_channels=1,
-        resolution=arch.resolution,
-        mean=judge.normalization.mean,
-        std=judge.normalization.std,
-    )
+    scale = {"mean": judge.normalization.mean, "std": judge.normalization.std}
+    model = export_onnx(net, in_channels=1, resolution=arch.resolution, **scale)
     calibration, images = (
         resized(data.images[:NUM_IMAGES], arch.resolution).numpy()
         for data in (judge.calibration, judge.images)
     )
-    return model, calibration, images, judge.images.labels[:NUM_IMAGES].numpy()
+    return model, calibration, images, FromPixels(net, input_type="uint8", **scale)
 
 
 def in_precision(precision, profile):
-    model, calibration, _, _ = trained()
-    return with_precision(model, precision, profile=profile, calibration=calibration)
+    """What an engine of the trained network is built from."""
+    model, calibration, _, net = trained()
+    graph = with_precision(model, precision, profile=profile, calibration=calibration)
+    return Source(onnx=graph, precision=precision, net=net, images=calibration)
+
+
+def whole():
+    """The same in full precision."""
+    return in_precision("fp32", RUNTIMES["onnxruntime"].profile)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "executorch"])
 def test_an_engine_keeps_the_labels_of_the_float_network(name, precision):
     _model, _, images, _ = trained()
     chosen = runtime(name)
     reference = OrtSession(trained()[0]).run(images)
 
+    if (name, precision) == ("executorch", "fp16"):
+        with pytest.raises(EngineRefused, match="in fp32 and int8 alone"):
+            chosen.build(in_precision(precision, chosen.profile))
+        return
     session = chosen.load(chosen.build(in_precision(precision, chosen.profile)), threads=1)
     logits = session.run(images)
 
@@ -79,7 +85,7 @@ def test_an_engine_keeps_the_labels_of_the_float_network(name, precision):
 def test_the_mobile_file_gives_the_logits_of_the_portable_one():
     model, _, images, _ = trained()
 
-    files = RUNTIMES["onnxruntime"].build(model)
+    files = RUNTIMES["onnxruntime"].build(whole())
 
     assert files["engine.onnx"] == model
     mobile = ort_session(files["engine.ort"], session_options(threads=1))
@@ -90,12 +96,22 @@ def test_the_mobile_file_gives_the_logits_of_the_portable_one():
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_an_engine_that_is_no_engine_or_lacks_a_file_is_refused_in_one_line(name):
     chosen = runtime(name)
-    files = chosen.build(trained()[0])
+    files = chosen.build(whole())
 
     for broken in ({}, dict.fromkeys(files, b"no engine")):
         with pytest.raises(BadArtifact, match="again") as refusal:
             chosen.load(broken)
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("broken", [b"no engine", b"\x00" * 4 + b"ET12" + b"\xff" * 200])
+def test_a_program_that_is_none_is_refused_in_one_line(broken):
+    executorch = runtime("executorch")
+
+    with pytest.raises(BadArtifact, match="deploy it again") as refusal:
+        executorch.load({"engine.pte": broken})
+
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
@@ -126,7 +142,7 @@ def test_an_rtx_engine_is_not_run_without_a_gpu():
     rtx = runtime("tensorrt_rtx")
 
     with pytest.raises(MissingHardware, match="load it on the target"):
-        rtx.load(rtx.build(trained()[0], capability="sm86"))
+        rtx.load(rtx.build(whole(), capability="sm86"))
 
 
 @pytest.mark.gpu
@@ -146,7 +162,7 @@ def test_hexagon_contexts_are_built_ahead_of_time_and_the_graph_runs_on_the_emul
     runtime("qnn")
     program = """
 import numpy as np
-from test_runtimes import in_precision, trained
+from test_runtimes import in_precision, trained, whole
 from ofa.errors import EngineRefused
 from ofa.runtime import RUNTIMES, OrtSession
 
@@ -161,7 +177,7 @@ for precision in ("fp16", "int8"):
     assert session.describe().is_emulated and session.describe().provider.startswith("QNN")
     assert (logits.argmax(1) == before[:20].argmax(1)).all()
 try:
-    qnn.build(model, capability="v75")
+    qnn.build(whole(), capability="v75")
 except EngineRefused as refusal:
     assert "choose --precision fp16 or int8" in str(refusal)
 else:
@@ -183,9 +199,9 @@ assert after.describe().provider == "CPUExecutionProvider"
 
 def test_an_unknown_capability_is_refused_with_the_known_ones():
     with pytest.raises(EngineRefused, match="choose one of sm75, sm80"):
-        runtime("tensorrt_rtx").build(b"", capability="sm87")
+        runtime("tensorrt_rtx").build(whole(), capability="sm87")
     with pytest.raises(EngineRefused, match="leave 'sm86' out"):
-        RUNTIMES["onnxruntime"].build(b"", capability="sm86")
+        RUNTIMES["onnxruntime"].build(whole(), capability="sm86")
 
 
 def test_a_runtime_that_is_not_installed_says_how_to_install_it():
@@ -194,7 +210,7 @@ def test_a_runtime_that_is_not_installed_says_how_to_install_it():
         pytest.skip("every runtime is installed")
 
     with pytest.raises(MissingExtra, match=re.escape(f"pip install '{absent[0].requirement}'")):
-        absent[0].build(b"")
+        absent[0].build(whole())
 
 
 def test_every_optional_runtime_is_an_extra_of_the_project():
@@ -245,7 +261,7 @@ def test_the_runtime_of_the_page_runs():
     exec(re.search(r"```python\n(.*?)```", page, flags=re.DOTALL)[1], names)
     model, _, images, _ = trained()
 
-    session = names["ONNX_REFERENCE"].load(names["ONNX_REFERENCE"].build(model))
+    session = names["ONNX_REFERENCE"].load(names["ONNX_REFERENCE"].build(whole()))
 
     expected = OrtSession(model).run(images[:4])
     np.testing.assert_allclose(session.run(images[:4]), expected, atol=1e-4)
