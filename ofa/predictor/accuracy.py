@@ -90,6 +90,13 @@ class AccuracyPredictor:
         """Predicted top-1 of each arch, percent."""
         return self._predict(genotypes, slice(0, 1))[:, 0]
 
+    def slope(self, genotypes: Genotypes) -> Float32[np.ndarray, "n features"]:
+        """Points of top-1 that a little of each choice adds to each arch."""
+        x = self._features(genotypes)
+        pairs, decay = self.pairs[0], self.decay[0]
+        falling = self.bend[0] * np.exp(-(x @ decay))
+        return self.linear[0] + x @ (pairs + pairs.T) + falling[:, None] * decay
+
     def spread(self, genotypes: Genotypes) -> Float32[np.ndarray, "n"]:
         """Standard error of each prediction, percentage points.
 

@@ -123,6 +123,14 @@ class ReferencePredictor:
             predictions[rows] = percent(self._single_layers, features)
         return predictions
 
+    def slope(self, genotypes: Genotypes) -> Float32[np.ndarray, "n choices"]:
+        """Points of top-1 that a little of each choice adds to each arch, by backpropagation."""
+        features = self.features(genotypes, dtype=np.float32)
+        slope = percent_slope(self._single_layers, features)
+        choices = np.arange(self._columns.shape[1]) < self.encoding.num_choices[:, None]
+        columns = self._columns[choices]
+        return np.where(columns < 0, np.float32(0), slope[:, columns])
+
     def top1(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
         """Predicted top-1 on ImageNet, percent, float64."""
         return percent(self.layers, self.features(genotypes))
@@ -179,6 +187,20 @@ def percent(layers: Layers, features: Float[np.ndarray, "n features"]) -> Float[
     for index, (weight, bias) in enumerate(layers):
         values = (np.maximum(values, 0) if index else values) @ weight.T + bias
     return 100 * values[:, 0]
+
+
+def percent_slope(
+    layers: Layers, features: Float[np.ndarray, "n features"]
+) -> Float[np.ndarray, "n features"]:
+    """Slope of ``percent`` in every feature."""
+    values, open_units = features, []
+    for weight, bias in layers[:-1]:
+        values = np.maximum(values @ weight.T + bias, 0)
+        open_units.append(values > 0)
+    slope = 100 * np.repeat(layers[-1][0], len(features), axis=0)
+    for (weight, _), is_open in zip(layers[-2::-1], reversed(open_units), strict=True):
+        slope = (slope * is_open) @ weight
+    return slope
 
 
 def layers_of(state: Mapping[str, np.ndarray], *, where: str) -> tuple[Layout, Layers]:
