@@ -68,7 +68,7 @@ def compare_strategies(
 
     Args:
         budget_ms: Latency to stay within; ``None`` lets all archs in.
-        strategies: Names in ``ofa.search.STRATEGIES``; ``None`` takes all.
+        strategies: Names in ``ofa.search.STRATEGIES``; ``None`` takes all whose package is here.
         num_seeds: Searches of each strategy, from ``seed`` on.
         limits: As of ``search``.
 
@@ -77,7 +77,6 @@ def compare_strategies(
         OfaError: If there is no such strategy; lists all.
     """
     from ofa.search import (
-        STRATEGIES,
         check_budget,
         compare,
         excess,
@@ -101,7 +100,7 @@ def compare_strategies(
         latency_ms=table,
         budget_ms=limit_ms,
         limits=bounds,
-        strategies=tuple(STRATEGIES) if strategies is None else strategies,
+        strategies=strategies,
         seeds=range(seed, seed + num_seeds),
         max_evaluations=max_evaluations,
     )

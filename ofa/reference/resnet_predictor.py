@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 
 from ofa import artifacts
 from ofa.errors import BadArtifact, IllegalSpace
-from ofa.reference.predictor import Layers, check_layers, percent
+from ofa.reference.predictor import Layers, check_layers, percent, percent_slope
 from ofa.space import Genotypes, ResNetEncoding, ResNetSpace
 
 TRAINED_SIZES = (128, 144, 160, 176, 192, 224, 240, 256)
@@ -57,6 +57,18 @@ class ResNetPredictor:
     def __call__(self, genotypes: Genotypes) -> Float32[np.ndarray, "n"]:
         """Predicted top-1 on ImageNet, percent."""
         return self.top1(genotypes).astype(np.float32)
+
+    def slope(self, genotypes: Genotypes) -> Float[np.ndarray, "n choices"]:
+        """Points of top-1 that a little of each choice adds to each arch, by backpropagation."""
+        encoding = self.encoding
+        slope = percent_slope(self.layers, self.features(genotypes))
+        own = [TRAINED_SIZES.index(size) for size in encoding.space.resolutions]
+        expands = (
+            len(TRAINED_SIZES) + 2 + 3 * (encoding.width_genes.stop - encoding.width_genes.start)
+        )
+        depths = np.zeros((len(genotypes), encoding.num_choices[encoding.depth_genes].sum()))
+        between = slope[:, len(TRAINED_SIZES) : expands]  # residual stem and widths
+        return np.concatenate([slope[:, own], between, depths, slope[:, expands:]], axis=1)
 
     def top1(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
         """Predicted top-1 on ImageNet, percent, float64."""

@@ -23,8 +23,8 @@ from ofa.space import AnyEncoding, Genotypes
 
 _NUM_TARGETS = 8
 _DRAWS = 4  # per target and step, the most likely arch among them
-_STEPS = 60  # until the targets start anew
-_RATE = 0.3
+_STEPS = 120  # until the targets start anew
+_RATE = 0.5
 _PRICE_RATE = 0.5
 
 

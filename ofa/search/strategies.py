@@ -5,12 +5,14 @@ Each asks for accuracy through an ``Archive`` alone, so that an evaluation is th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from ofa.errors import InfeasibleBudget, OfaError, did_you_mean
 from ofa.search.archive import Score
+from ofa.search.bayes import bayes_front
 from ofa.search.evolution import random_front, search_front
 from ofa.search.front import Front
 from ofa.search.gradient import gradient_front
@@ -47,8 +49,14 @@ STRATEGIES: dict[str, Strategy] = {
     "nsga2": nsga2_front,
     "policy_gradient": policy_gradient_front,
     "gradient": gradient_front,
+    "bayes": bayes_front,
 }
 """Strategies by name; the first is the default."""
+
+
+def available_strategies() -> tuple[str, ...]:
+    """Names of the strategies whose package is installed."""
+    return tuple(name for name in STRATEGIES if name != "bayes" or find_spec("optuna"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +101,14 @@ def compare(
     latency_ms: Score,
     budget_ms: float,
     limits: Sequence[Limit] = (),
-    strategies: Sequence[str] = tuple(STRATEGIES),
+    strategies: Sequence[str] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     max_evaluations: int = 10_000,
 ) -> list[Comparison]:
     """Strategies side by side within a budget; random search, the baseline, is always there.
+
+    Args:
+        strategies: Names in ``STRATEGIES``; ``None`` takes all whose package is here.
 
     Raises:
         InfeasibleBudget: If no strategy met an arch that is fast enough and within the limits.
@@ -118,7 +129,7 @@ def compare(
         except InfeasibleBudget as error:
             return error
 
-    names = dict.fromkeys(("random", *strategies))
+    names = dict.fromkeys(("random", *(strategies or available_strategies())))
     found = {name: [searched(name, seed) for seed in seeds] for name in names}
     fronts = [one for row in found.values() for one in row if isinstance(one, Front)]
     if not fronts:

@@ -31,6 +31,20 @@ def test_a_prediction_is_the_formula_of_its_first_member(predictor):
     np.testing.assert_allclose(predictor(genotypes), expected, rtol=2e-6)
 
 
+def test_the_slope_is_that_of_the_formula(predictor):
+    genotypes = predictor.encoding.sample(5, np.random.default_rng(1))
+    x = OneHot(predictor.encoding)(genotypes).astype(np.float64)
+
+    def formula(x):
+        falling = predictor.bend[0] * np.exp(-(x @ predictor.decay[0]))
+        return (x @ predictor.pairs[0] * x).sum(axis=1) + x @ predictor.linear[0] - falling
+
+    step = 1e-4 * np.eye(x.shape[1])
+    expected = np.stack([(formula(x + one) - formula(x - one)) / 2e-4 for one in step], axis=1)
+
+    np.testing.assert_allclose(predictor.slope(genotypes), expected, rtol=1e-3, atol=1e-3)
+
+
 def test_predictions_do_not_depend_on_the_rows_beside_them(predictor):
     genotypes = np.tile(predictor.encoding.enumerate(), (4, 1))
     assert len(genotypes) > 4096

@@ -17,6 +17,7 @@ from ofa.reference.predictor import (
     Form,
     ReferencePredictor,
     layers_of,
+    percent,
     read_predictor,
     write_predictor,
 )
@@ -72,6 +73,28 @@ def test_the_arithmetic_is_that_of_plain_torch_layers():
     np.testing.assert_allclose(predictor.top1(genotypes), wanted.numpy(), rtol=0, atol=1e-6)
     assert predictor(genotypes).dtype == np.float32
     np.testing.assert_allclose(predictor(genotypes), predictor.top1(genotypes), atol=5e-5)
+
+
+def test_the_slope_is_that_of_the_layers():
+    predictor = _predictor()
+    encoding = predictor.encoding
+    arch = encoding.encode([encoding.space.largest()])
+    features = predictor.features(arch)
+    step = 1e-6 * np.eye(features.shape[1])
+
+    by_feature = (percent(predictor.layers, features + step)
+                  - percent(predictor.layers, features - step)) / 2e-6  # fmt: skip
+    slope = predictor.slope(arch)[0]
+
+    # The largest arch makes the last choice of every gene, and every feature is of one choice.
+    last = np.cumsum(encoding.num_choices) - 1
+    chosen = [by_feature[column] for column in np.flatnonzero(features[0])]
+    depths = slope[encoding.num_choices[0] :][: encoding.num_choices[encoding.depth_genes].sum()]
+    assert not depths.any()
+    assert sorted(slope[np.delete(last, encoding.depth_genes)]) == pytest.approx(
+        sorted(chosen), rel=1e-3, abs=1e-4
+    )
+    assert slope.shape == (encoding.num_choices.sum(),)
 
 
 def test_a_smaller_space_gives_the_same_predictions_for_the_same_archs():

@@ -23,6 +23,7 @@ from ofa.reference import (
 from ofa.reference.keys import subnet_keys, supernet_keys
 from ofa.reference.resnet_predictor import TRAINED_SIZES, ResNetPredictor
 from ofa.reference.schedules import resnet_subnet_at
+from ofa.search import neighbors
 from ofa.space import ResNetEncoding, ResNetSpace, macs, params, resnet_network
 from ofa.subnet import extract, recalibrating
 from ofa.supernets import sort_bottleneck_channels_
@@ -163,6 +164,25 @@ def test_the_subnets_of_a_run_are_those_of_the_reference():
             SPACE, iteration=draw["iteration"], subnet=draw["subnet"], resolution=160
         )
         assert arch == read_resnet_arch(draw["arch"], SPACE, resolution=160)
+
+
+def test_the_slope_of_a_linear_predictor_is_what_each_choice_changes():
+    encoding = ResNetEncoding(ResNetSpace(resolutions=TRAINED_SIZES[::2]))
+    arch = encoding.encode([encoding.space.largest()])
+    num_features = ResNetPredictor(encoding=encoding, layers=()).features(arch).shape[1]
+    weight = np.random.default_rng(0).normal(size=(1, num_features))
+    predictor = ResNetPredictor(encoding=encoding, layers=((weight, np.zeros(1)),))
+    around = neighbors(encoding, arch)  # all choices, in the order of the genes
+
+    slope = predictor.slope(arch)[0]
+
+    gene = np.repeat(np.arange(encoding.num_genes), encoding.num_choices)
+    made = slope[np.cumsum(encoding.num_choices) - encoding.num_choices + arch[0]]
+    changes = predictor.top1(around) - predictor.top1(arch)
+    depths = range(encoding.num_genes)[encoding.depth_genes]
+    others = ~np.isin(gene, depths)  # a depth shows in its blocks alone
+    np.testing.assert_allclose((slope - made[gene])[others], changes[others], atol=1e-9)
+    assert not slope[~others].any()
 
 
 def test_the_predictor_reads_an_arch_as_the_reference_does():

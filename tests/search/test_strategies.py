@@ -1,9 +1,11 @@
 """Every strategy keeps to its evaluations, repeats, and is judged against chance."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from ofa.errors import InfeasibleBudget, OfaError
+from ofa.errors import InfeasibleBudget, MissingExtra, OfaError
 from ofa.search import STRATEGIES, compare, find_strategy, uniform_archs, uniform_front
 from ofa.space import Encoding, SearchSpace, Stage, cost_table, macs
 
@@ -17,13 +19,39 @@ SMALL = Encoding(
 LARGE = Encoding(SearchSpace())
 
 
+class Additive:
+    """Top-1 to which every choice adds, each differently; counts what it is asked."""
+
+    def __init__(self, encoding):
+        self.asked = 0
+        self.gain = np.random.default_rng(0).random(encoding.num_genes)
+        self.num_choices = encoding.num_choices
+
+    def __call__(self, genotypes):
+        self.asked += len(genotypes)
+        return 60.0 + genotypes @ self.gain
+
+    def slope(self, genotypes):
+        each = [gain * np.arange(n) for gain, n in zip(self.gain, self.num_choices, strict=True)]
+        return np.tile(np.concatenate(each), (len(genotypes), 1))
+
+
+class Nan(Additive):
+    def __call__(self, genotypes):
+        return np.full(len(genotypes), np.nan)
+
+
 def problem(encoding):
-    """Top-1 to which every choice adds, each differently, against million MACs."""
-    gain = np.random.default_rng(0).random(encoding.num_genes)
+    """Additive top-1 against million MACs."""
     return {
-        "accuracy": lambda genotypes: 60.0 + genotypes @ gain,
+        "accuracy": Additive(encoding),
         "latency_ms": cost_table(encoding, lambda layer: macs(layer) / 1e6),
     }
+
+
+def evaluations(name):
+    """Few for a strategy that thinks long about each."""
+    return 60 if name == "bayes" else 1500
 
 
 def middle_ms(encoding):
@@ -32,35 +60,27 @@ def middle_ms(encoding):
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_keeps_to_its_evaluations_and_budget_and_repeats(name):
-    asked = 0
     scores = problem(LARGE)
-    accuracy = scores["accuracy"]
-
-    def counted(genotypes):
-        nonlocal asked
-        asked += len(genotypes)
-        return accuracy(genotypes)
-
-    settings = {"max_latency_ms": middle_ms(LARGE), "max_evaluations": 1500}
+    settings = {"max_latency_ms": middle_ms(LARGE), "max_evaluations": evaluations(name)}
     fronts = [
         STRATEGIES[name](
             LARGE,
-            accuracy=counted,
-            latency_ms=scores["latency_ms"],
+            **scores,
             rng=np.random.default_rng(3),
             **settings,
         )
         for _ in range(2)
     ]
 
-    assert asked == sum(front.num_evaluations for front in fronts) <= 2 * 1500
+    asked = sum(front.num_evaluations for front in fronts)
+    assert scores["accuracy"].asked == asked <= 2 * evaluations(name)
     assert fronts[0].latency_ms[-1] <= settings["max_latency_ms"]
     np.testing.assert_array_equal(fronts[0].genotypes, fronts[1].genotypes)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_names_the_arch_whose_prediction_is_no_number(name):
-    scores = problem(LARGE) | {"accuracy": lambda genotypes: np.full(len(genotypes), np.nan)}
+    scores = problem(LARGE) | {"accuracy": Nan(LARGE)}
 
     with pytest.raises(OfaError, match=r"accuracy of arch .* is nan.*fit again"):
         STRATEGIES[name](LARGE, **scores, rng=np.random.default_rng(0), max_evaluations=300)
@@ -74,7 +94,7 @@ def test_a_strategy_ends_on_an_impossible_budget(name):
             **problem(LARGE),
             rng=np.random.default_rng(0),
             max_latency_ms=1e-3,
-            max_evaluations=500,
+            max_evaluations=evaluations(name) // 3,
         )
 
 
@@ -110,3 +130,42 @@ def test_the_uniform_front_holds_the_largest_arch():
 def test_an_unknown_strategy_is_answered_with_those_there_are():
     with pytest.raises(OfaError, match=r"'annealing' is not one of evolution, random, grid"):
         find_strategy("annealing")
+
+
+def test_gradient_ascent_needs_fewer_evaluations_than_evolution():
+    rows = compare(
+        LARGE,
+        **problem(LARGE),
+        budget_ms=middle_ms(LARGE),
+        strategies=["evolution", "gradient"],
+        max_evaluations=500,
+    )
+
+    assert [row.strategy for row in rows] == ["gradient", "evolution", "random"]
+
+
+def test_gradient_ascent_refuses_an_accuracy_without_a_slope():
+    scores = problem(LARGE) | {"accuracy": lambda genotypes: genotypes.sum(axis=1) / 1.0}
+
+    with pytest.raises(OfaError, match="needs a predictor that tells its slope"):
+        STRATEGIES["gradient"](LARGE, **scores, rng=np.random.default_rng(0))
+
+
+def test_bayesian_optimization_beats_random_search_with_few_evaluations():
+    rows = compare(
+        LARGE,
+        **problem(LARGE),
+        budget_ms=middle_ms(LARGE),
+        strategies=["bayes"],
+        seeds=[0],
+        max_evaluations=100,
+    )
+
+    assert [row.strategy for row in rows] == ["bayes", "random"]
+
+
+def test_bayesian_optimization_without_optuna_tells_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'ofa-toolkit\[bayes\]'"):
+        STRATEGIES["bayes"](LARGE, **problem(LARGE), rng=np.random.default_rng(0))
