@@ -57,10 +57,11 @@ def _draw_portfolio(axes: "Axes", outcome: FleetOutcome) -> None:
     losses = [choice.mean_loss for choice in served]
     axes.plot(nums, losses, **style.series(0), label="chosen")
     unproven = [choice for choice in served if not choice.optimal]
-    axes.plot(
-        [len(choice.archs) for choice in unproven], [choice.least_loss for choice in unproven],
-        "_", color=style.INK, markersize=12, label="no choice loses less",
-    )  # fmt: skip
+    if unproven:
+        axes.plot(
+            [len(choice.archs) for choice in unproven], [choice.least_loss for choice in unproven],
+            "_", color=style.INK, markersize=12, label="no choice loses less",
+        )  # fmt: skip
     for num, loss in zip(nums, losses, strict=True):
         axes.annotate(f"{loss:.2f}", (num, loss), (0, 8), textcoords="offset points", ha="center")
     axes.set(xlabel="subnets that serve all requests", ylabel="mean loss of top-1, points")
