@@ -87,6 +87,11 @@ def test_a_clone_finds_what_is_shipped_beside_the_package(kind):
     assert any(shipped(kind).iterdir())
 
 
+def test_the_package_tells_type_checkers_that_it_is_typed():
+    assert (Path(ofa.__file__).parent / "py.typed").is_file()
+    assert "Typing :: Typed" in PROJECT["classifiers"]
+
+
 def test_the_whole_licence_is_included():
     text = (ROOT / "LICENSE").read_text()
 

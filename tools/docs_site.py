@@ -54,6 +54,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return pattern.sub(led, markdown)
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Leave out the colons that announce a literal block in docstrings."""
+    return html.replace("<p>::</p>", "")
+
+
 def _linked_outside(files: Files) -> set[str]:
     """Files outside ``docs/`` that its pages, and the pages made of such files, link to."""
     found: set[str] = {"CHANGELOG.md"}

@@ -12,7 +12,6 @@ from ofa import pipeline
 from ofa.cli.command import Command
 from ofa.cli.near_misses import recipes
 from ofa.cli.parsing import build_parser, options_of
-from ofa.search import STRATEGIES
 from ofa.shipped import shipped
 
 _SHELLS = ("bash", "zsh", "tcsh")
@@ -43,6 +42,8 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 def _script(commands: Mapping[str, Command], shell: str) -> str:
     import shtab
+
+    from ofa.search import STRATEGIES
 
     parser = build_parser(commands, flags_of=commands, list_recipe_fields=True)
     names = {

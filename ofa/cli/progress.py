@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ofa.pipeline import Track
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task
+    from rich.progress import Progress, Task, TaskID
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def working(label: str) -> Iterator[Track]:
     level = log.level
     if is_terminal:
         whole = progress.add_task(label, total=None, pace="")
-        news.emit = lambda record: progress.update(whole, description=record.getMessage())
+        news.emit = lambda record: _tell(progress, whole, record)
         log.addHandler(news)
         log.setLevel(logging.INFO)
     timer = threading.Timer(_QUIET_S, progress.start)
@@ -63,6 +63,14 @@ def working(label: str) -> Iterator[Track]:
         timer.cancel()
         timer.join()
         progress.stop()
+
+
+def _tell(progress: "Progress", whole: "TaskID", record: logging.LogRecord) -> None:
+    """Warnings stay on the screen; what else was logged is the task's name until the next line."""
+    if record.levelno >= logging.WARNING:
+        progress.console.print(record.getMessage(), markup=False, highlight=False)
+    else:
+        progress.update(whole, description=record.getMessage())
 
 
 def _counted(progress: "Progress", items: Iterable[T], label: str, *, lines: bool) -> Iterator[T]:

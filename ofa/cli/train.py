@@ -1,5 +1,6 @@
 """``ofa train``."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,19 +72,24 @@ def _show(result: "Path | list[PhaseEstimate] | RangeTest") -> None:
 def _show_plan(result: list[PhaseEstimate]) -> None:
     table = screen.table(
         "Estimated from 20 steps of each phase on this machine, validation aside",
-        "phase", "epochs", "steps", "images", "subnets a step", "hours",
+        "phase", "epochs", "steps", "images", "subnets a step", "time",
     )  # fmt: skip
     total_s = sum(phase.estimated_s for phase in result)
     for phase in result:
         table.add_row(
             phase.name, f"{phase.epochs}", f"{phase.steps:,}", f"{phase.images:,}",
-            f"{phase.subnets_per_step:.1f}", f"{phase.estimated_s / 3600:.2f}",
+            f"{phase.subnets_per_step:.1f}", _clock(phase.estimated_s),
         )  # fmt: skip
     table.add_row(
         "all", f"{sum(p.epochs for p in result)}", f"{sum(p.steps for p in result):,}",
-        f"{sum(p.images for p in result):,}", "", f"{total_s / 3600:.2f}",
+        f"{sum(p.images for p in result):,}", "", _clock(total_s),
     )  # fmt: skip
     screen.show(table)
+
+
+def _clock(seconds: float) -> str:
+    """Days, hours, minutes and seconds, as in ``1 day, 2:03:04``."""
+    return str(timedelta(seconds=round(seconds)))
 
 
 TRAIN = Command(

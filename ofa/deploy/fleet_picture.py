@@ -1,40 +1,73 @@
-"""A picture of the fronts of many devices: latency on a log scale, one line a device.
+"""A picture of a fleet: the front of each device, and what each further subnet for all buys.
 
 Lines differ in color, stroke and marker, so that the picture reads in grey and to the color-blind.
 Past a dozen devices, which no eye tells apart, lines are grey and the fastest, the middle and the
 slowest devices stand out.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ofa import style
 from ofa.fleet_files import DeviceOutcome, FleetOutcome
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 def draw_fleet(outcome: FleetOutcome) -> bytes:
-    """The picture as a PNG."""
+    """The picture as a PNG: the fronts and, where subnets for all were chosen, what each buys."""
+    num_panels = 2 if outcome.portfolio else 1
+    with style.drawing(9, 5 if num_panels == 1 else 8.5) as figure:
+        fronts, *others = figure.subplots(
+            num_panels, height_ratios=[5, 3.5][:num_panels], squeeze=False
+        )[:, 0]
+        _draw_fronts(fronts, outcome)
+        for axes in others:
+            _draw_portfolio(axes, outcome)
+        return style.saved(figure)
+
+
+def _draw_fronts(axes: "Axes", outcome: FleetOutcome) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    with style.drawing(9, 5) as figure:
-        axes = figure.add_subplot()
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("estimated latency, ms (log scale)")
-        axes.set_ylabel("predicted top-1, %")
-        named = _named(outcome.devices)
-        for device in outcome.devices:
-            if device not in named:
-                axes.plot(*_columns(device), color=style.OTHERS, linewidth=0.9)
-        for index, device in enumerate(named):
-            drawn = style.series(index, num_points=len(device.front))
-            axes.plot(*_columns(device), **drawn, label=device.device)
-        others = len(outcome.devices) - len(named)
-        if others:
-            axes.plot([], [], color=style.OTHERS, label=f"{others} other devices")
-        figure.legend(loc="outside right upper")
-        return style.saved(figure)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel="estimated latency, ms (log scale)", ylabel="predicted top-1, %")
+    named = _named(outcome.devices)
+    for device in outcome.devices:
+        if device not in named:
+            axes.plot(*_columns(device), color=style.OTHERS, linewidth=0.9)
+    for index, device in enumerate(named):
+        drawn = style.series(index, num_points=len(device.front))
+        axes.plot(*_columns(device), **drawn, label=device.device)
+    others = len(outcome.devices) - len(named)
+    if others:
+        axes.plot([], [], color=style.OTHERS, label=f"{others} other devices")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _draw_portfolio(axes: "Axes", outcome: FleetOutcome) -> None:
+    """Loss by the number of subnets; a bound shows where the choice is not proven best."""
+    served = [choice for choice in outcome.portfolio if not choice.num_unserved]
+    nums = [len(choice.archs) for choice in served]
+    losses = [choice.mean_loss for choice in served]
+    axes.plot(nums, losses, **style.series(0), label="chosen")
+    unproven = [choice for choice in served if not choice.optimal]
+    if unproven:
+        axes.plot(
+            [len(choice.archs) for choice in unproven], [choice.least_loss for choice in unproven],
+            "_", color=style.INK, markersize=12, label="no choice loses less",
+        )  # fmt: skip
+    for num, loss in zip(nums, losses, strict=True):
+        axes.annotate(f"{loss:.2f}", (num, loss), (0, 8), textcoords="offset points", ha="center")
+    axes.set(xlabel="subnets that serve all requests", ylabel="mean loss of top-1, points")
+    axes.set_xticks(nums)
+    axes.set_ylim(0, 1.2 * max(losses, default=1) or 1)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _named(devices: tuple[DeviceOutcome, ...]) -> list[DeviceOutcome]:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Track = Callable[[Iterable[T], str], Iterable[T]]
-"""Passes items through and shows progress, e.g. ``ofa.cli.screen.track``."""
+"""Passes items through and shows progress, as the command line does on a terminal."""
 
 
 def untracked(items: Iterable[T], label: str) -> Iterable[T]:
