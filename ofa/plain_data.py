@@ -25,7 +25,10 @@ _CORE = (
     (re.compile(r"false|False|FALSE"), lambda text: False),
     (re.compile(r"[-+]?[0-9][0-9_]*"), int),
     (re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
-    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.nan|\.NaN|\.NAN"), lambda text: float(text.replace(".", ""))),
+    (
+        re.compile(r"[-+]?\.(inf|Inf|INF)|\.nan|\.NaN|\.NAN"),
+        lambda text: float(text.replace(".", "")),
+    ),
 )
 
 
@@ -38,7 +41,9 @@ def json_object(text: bytes | str, *, where: str) -> dict[str, Any]:
     try:
         body = json.loads(text, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
-        raise BadArtifact(f"{where}: not readable as JSON ({_line(error)}); make it again") from error
+        raise BadArtifact(
+            f"{where}: not readable as JSON ({_line(error)}); make it again"
+        ) from error
     if not isinstance(body, dict):
         raise BadArtifact(f"{where}: holds {type(body).__name__}, but a JSON object is needed")
     refuse_unnatural(body, where=where)
@@ -57,7 +62,9 @@ def yaml_value(text: bytes | str, *, where: str) -> Any:
     try:
         body = _built(yaml.parse(text, Loader=loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadArtifact(f"{where}: not readable as YAML ({_line(error)}); mend the file") from error
+        raise BadArtifact(
+            f"{where}: not readable as YAML ({_line(error)}); mend the file"
+        ) from error
     refuse_unnatural(body, where=where)
     return body
 
@@ -88,7 +95,7 @@ def refuse_unnatural(data: object, *, where: str) -> None:
         elif isinstance(value, int) and value.bit_length() >= _MAX_BITS:
             raise BadArtifact(f"{where}: holds an integer of {value.bit_length()} bits")
         elif isinstance(value, str) and (bad := re.search("[\x00\ud800-\udfff]", value)):
-            raise BadArtifact(f"{where}: holds the character {ascii(bad[0])}, which is none of a text")
+            raise BadArtifact(f"{where}: holds the character {bad[0]!a}, which is none of a text")
         if depth > _MAX_DEPTH:
             raise BadArtifact(f"{where}: is nested deeper than {_MAX_DEPTH} levels")
 

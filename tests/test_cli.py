@@ -178,7 +178,7 @@ def test_images_without_a_recipe_are_trained_by_the_recipe_for_folders():
     assert completed[0] == "--recipe"
     assert completed[1].endswith("image_folder.yaml")
     assert completed[2:] == ["--data.root", "IMAGES"]
-    own = ["--recipe=own.yaml", "--data.root", "IMAGES"]
+    own = [f"--recipe={ROOT / 'recipes/tiny.yaml'}", "--data.root", "IMAGES"]
     assert with_recipe(own) == own
 
 

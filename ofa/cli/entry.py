@@ -24,7 +24,7 @@ from ofa.cli.search import SEARCH
 from ofa.cli.specialize import SPECIALIZE
 from ofa.cli.train import TRAIN
 from ofa.cli.verify import VERIFY
-from ofa.errors import OfaError
+from ofa.errors import OfaError, printable
 
 COMMANDS: dict[str, Command] = {
     "specialize": SPECIALIZE,
@@ -113,5 +113,5 @@ def _parser(argv: list[str]) -> ArgumentParser:
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
     return 1

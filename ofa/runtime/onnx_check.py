@@ -12,13 +12,12 @@ from typing import Any
 
 from ofa.errors import BadArtifact
 
-_OPERATORS = frozenset(
-    """
-    Add AveragePool Cast Clip Concat Constant Conv DequantizeLinear Div Flatten Gemm
-    GlobalAveragePool HardSigmoid HardSwish Identity MatMul MaxPool Mul QuantizeLinear ReduceMean
-    Relu Reshape Sigmoid Squeeze Sub Unsqueeze
-    """.split()
-)
+_OPERATORS = {
+    "Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear", "Div",
+    "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity", "MatMul",
+    "MaxPool", "Mul", "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Sigmoid", "Squeeze",
+    "Sub", "Unsqueeze",
+}  # fmt: skip
 _MAX_NODES = 10_000
 _MAX_INT = 2**20  # of an attribute; sizes computed from larger ones overflow in the library
 _MAX_ELEMENTS = 2**26  # of all tensors of one image: a quarter of a gigabyte
@@ -72,7 +71,13 @@ def check_onnx(data: bytes) -> None:
 def _names(model: Any) -> list[str | bytes]:
     """Every text in a model."""
     graph = model.graph
-    names = [model.producer_name, model.producer_version, model.domain, model.doc_string, graph.name]
+    names = [
+        model.producer_name,
+        model.producer_version,
+        model.domain,
+        model.doc_string,
+        graph.name,
+    ]
     names += [text for entry in model.metadata_props for text in (entry.key, entry.value)]
     names += [opset.domain for opset in model.opset_import]
     for node in graph.node:

@@ -115,6 +115,7 @@ def resnet_cost_table(
         constant: Cost of a network beyond its layers.
         reduce: How layer costs combine.
     """
+
     def cost(layer: ResNetLayer) -> float:
         return on_grid(layer_cost(layer))
 

@@ -61,7 +61,10 @@ def _json_bombs() -> list[bytes]:
 
 
 def _yaml_bombs() -> list[bytes]:
-    laughs = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
+    laughs = [
+        "a0: &a0 [x]",
+        *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)),
+    ]
     return [
         "\n".join(laughs).encode(),
         b"a: " + b"[" * (_MIB - 10),
@@ -99,7 +102,10 @@ def _safetensors_bombs() -> list[bytes]:
         file(b"{}", 99_999_999),
         file(b"[" * (_MIB - 8)),
         file(b"{" + b",".join(tensor % n for n in range(15_000)) + b"}"),
-        file(b'{"t":{"dtype":"U8","shape":[%s],"data_offsets":[0,1]}}' % b",".join([b"1"] * 400_000)) + b"x",
+        file(
+            b'{"t":{"dtype":"U8","shape":[%s],"data_offsets":[0,1]}}' % b",".join([b"1"] * 400_000)
+        )
+        + b"x",
         file(b'{"t":{"dtype":"F32","shape":[1099511627776,0],"data_offsets":[0,0]}}'),
         file(b'{"__metadata__":{"ofa":"' + b"[" * (_MIB - 100) + b'"}}'),
         file(b'{"__metadata__":{"space":"' + b"[" * (_MIB - 100) + b'"}}'),

@@ -27,12 +27,33 @@ def safetensors(data: bytes, rng: random.Random) -> bytes:
         case 4 if tensors:
             entry = header[rng.choice(tensors)]
             entry["dtype"] = rng.choice(
-                ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "I64", "U64", "U8", "BOOL", "C64")
+                (
+                    "F64",
+                    "F32",
+                    "F16",
+                    "BF16",
+                    "F8_E4M3",
+                    "F8_E5M2",
+                    "I64",
+                    "U64",
+                    "U8",
+                    "BOOL",
+                    "C64",
+                )
             )
         case 5 if tensors:
             entry = header[rng.choice(tensors)]
             entry["shape"] = rng.choice(
-                ([], [0], [2**40, 0], [2**63], [2**64 - 1, 2], [1] * 100, entry["shape"][::-1], [-1])
+                (
+                    [],
+                    [0],
+                    [2**40, 0],
+                    [2**63],
+                    [2**64 - 1, 2],
+                    [1] * 100,
+                    entry["shape"][::-1],
+                    [-1],
+                )
             )
         case 6 if tensors:
             entry = header[rng.choice(tensors)]
@@ -43,7 +64,9 @@ def safetensors(data: bytes, rng: random.Random) -> bytes:
         case 7 if tensors:
             del header[rng.choice(tensors)]
         case 8:
-            body = body[: rng.randrange(len(body) + 1)] if rng.random() < 0.5 else body + b"\x00" * 9
+            body = (
+                body[: rng.randrange(len(body) + 1)] if rng.random() < 0.5 else body + b"\x00" * 9
+            )
         case 9 if body:  # NaN and infinities in the middle of the weights
             at = rng.randrange(len(body) // 8 + 1) * 8
             body = body[:at] + struct.pack("<2f", float("nan"), float("inf")) + body[at + 8 :]
@@ -66,7 +89,9 @@ def archive(data: bytes, rng: random.Random) -> bytes:
     renamed, mode, times = name, stat.S_IFREG | 0o644, 1
     match rng.randrange(8):
         case 0:
-            renamed = rng.choice((*PATHS, *SHELL, f"../{CANARY}", f"/tmp/{CANARY}", f"{name}/x", "x" * 400))
+            renamed = rng.choice(
+                (*PATHS, *SHELL, f"../{CANARY}", f"/tmp/{CANARY}", f"{name}/x", "x" * 400)
+            )
         case 1:
             mode = rng.choice((stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFDIR)) | 0o777
             files[name] = b"/etc/passwd"
@@ -94,7 +119,9 @@ def archive(data: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.2:  # sizes, offsets and flags of the list of entries
         at = whole.rfind(b"PK\x01\x02")
         field = at + rng.randrange(4, 46)
-        whole[field : field + 4] = rng.choice((b"\xff\xff\xff\x7f", b"\xff" * 4, b"\x00" * 4, rng.randbytes(4)))
+        whole[field : field + 4] = rng.choice(
+            (b"\xff\xff\xff\x7f", b"\xff" * 4, b"\x00" * 4, rng.randbytes(4))
+        )
     return bytes(whole)
 
 
@@ -119,7 +146,10 @@ def onnx(data: bytes, rng: random.Random) -> bytes:
             case 3:
                 weight.data_location = TensorProto.EXTERNAL
                 entry = weight.external_data.add()
-                entry.key, entry.value = "location", rng.choice((*PATHS, "/dev/zero", "/proc/self/mem"))
+                entry.key, entry.value = (
+                    "location",
+                    rng.choice((*PATHS, "/dev/zero", "/proc/self/mem")),
+                )
             case 4:
                 weight.data_type = rng.randrange(0, 30)
             case 5:
@@ -127,7 +157,9 @@ def onnx(data: bytes, rng: random.Random) -> bytes:
             case 6:
                 node.domain = rng.choice(("com.microsoft", "ai.onnx.ml", "x", "ai.onnx.training"))
             case 7 if node.input:
-                node.input[rng.randrange(len(node.input))] = rng.choice((*PATHS, weight.name, "input"))
+                node.input[rng.randrange(len(node.input))] = rng.choice(
+                    (*PATHS, weight.name, "input")
+                )
             case 8:
                 node.output[0] = rng.choice((weight.name, "x", rng.choice(graph.node).output[0]))
             case 9:
@@ -140,7 +172,9 @@ def onnx(data: bytes, rng: random.Random) -> bytes:
             case 11:
                 body = graph if rng.random() < 0.5 else type(graph)()
                 loop = helper.make_node(rng.choice(("Loop", "If", "Scan")), ["input"], ["y"])
-                loop.attribute.append(AttributeProto(name="body", type=AttributeProto.GRAPH, g=body))
+                loop.attribute.append(
+                    AttributeProto(name="body", type=AttributeProto.GRAPH, g=body)
+                )
                 graph.node.append(loop)
             case 12:
                 graph.node.extend([node] * rng.choice((1, 300)))

@@ -80,9 +80,8 @@ class Confined:
             outcome = "read"
         except OfaError as error:
             outcome = "refused"
-            line = " ".join(str(error).split())
-            line.encode()  # a lone surrogate could not be printed
-            assert line, "an error without a word"
+            if not (line := " ".join(str(error).split())).isprintable() or not line:
+                raise Escape(f"an error that a terminal obeys: {line!r}") from error
         finally:
             self._watching = False
             signal.alarm(0)
@@ -140,7 +139,6 @@ def attack(name: str, first: int, last: int, *, with_bombs: bool, root: Path) ->
 def guided(name: str, runs: int, *, root: Path) -> None:
     """Let libFuzzer look for inputs, from the sound files; half of its mutations are attacks."""
     import atheris
-
     from hostile import attacks
 
     confined = Confined(name, root / "reader")
@@ -165,7 +163,14 @@ def guided(name: str, runs: int, *, root: Path) -> None:
         if confined.num_tried % 500 == 0 or confined.num_tried >= runs:  # libFuzzer does not return
             _tell(name, confined, failures, root)
 
-    words = ["fuzz", f"-runs={runs}", "-max_len=65536", "-timeout=0", "-rss_limit_mb=0", "-verbosity=0"]
+    words = [
+        "fuzz",
+        f"-runs={runs}",
+        "-max_len=65536",
+        "-timeout=0",
+        "-rss_limit_mb=0",
+        "-verbosity=0",
+    ]
     atheris.Setup([*words, str(corpus)], one, custom_mutator=mutate)
     atheris.Fuzz()
 
@@ -205,7 +210,7 @@ def in_a_process(name: str, options: argparse.Namespace) -> dict[str, object]:
                 else:
                     attack(name, options.first, options.last, with_bombs=options.bombs, root=root)
                 code = 0
-            except BaseException:
+            except (Exception, Escape):  # noqa: BLE001  # told by the status
                 traceback.print_exc()
             finally:
                 sys.stderr.flush()
@@ -238,7 +243,8 @@ def main() -> None:
     else:
         formats = _formats()
     for name in options.formats or formats:
-        print(json.dumps(in_a_process(name, options)), flush=True)
+        sys.stdout.write(json.dumps(in_a_process(name, options)) + "\n")
+        sys.stdout.flush()
 
 
 def _formats() -> list[str]:

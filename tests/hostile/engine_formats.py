@@ -7,14 +7,21 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-
 from hostile.formats import ARCH, CLASSES, SPACE, format_, placed
+
 from ofa import artifacts, checkpoint
 from ofa.deploy import bundle as bundles
-from ofa.deploy.manifest import (
-    Attempt, Cost, Input, Latency, Manifest, ShippedEngine, Target, Top1,
-)  # fmt: skip
 from ofa.deploy.ladder import Ladder, Rung
+from ofa.deploy.manifest import (
+    Attempt,
+    Cost,
+    Input,
+    Latency,
+    Manifest,
+    ShippedEngine,
+    Target,
+    Top1,
+)  # fmt: skip
 from ofa.space import network
 
 _IMAGES = np.random.default_rng(0).integers(0, 256, (3, 1, 16, 16), dtype=np.uint8)
@@ -144,6 +151,6 @@ def _read_judges(folder: Path, data: bytes) -> object:
         placed(folder, f"images/{split}.safetensors", _judges()[0])
     placed(folder, "images/calibration.safetensors", data)
     images = load_judges(folder, notes).calibration
-    assert 0 <= int(images.labels.min()) and int(images.labels.max()) < len(CLASSES)
+    assert int(images.labels.min()) >= 0 and int(images.labels.max()) < len(CLASSES)
     assert len(images.images) == len(images.labels)
     return asdict(notes)

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from hostile.attacks import Kind
+
 from ofa import artifacts
 from ofa.space import Encoding, FirstBlock, Head, SearchSpace, Stage, Stem
 

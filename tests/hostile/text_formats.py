@@ -1,4 +1,4 @@
-"""Text: recipes, spaces, archs, devices, latency models and tables, fronts, fleets, measurements."""
+"""Text: recipes, spaces, archs, devices, latency models and tables, fronts, measurements."""
 
 import argparse
 import json
@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-
 from hostile.formats import ARCH, ENCODING, ROOT, SPACE, format_, json_file, placed
+
 from ofa import artifacts, checkpoint, run_files
 from ofa.latency import Device, load_device, load_model
 from ofa.space import FAMILIES, RESNET_FAMILIES, network
@@ -213,7 +213,9 @@ def _read_reference_table(folder: Path, data: bytes) -> object:
 def _measured() -> list[bytes]:
     rng = np.random.default_rng(0)
     archs = ENCODING.decode(ENCODING.sample(9, rng))
-    rows = [{"arch": json.loads(a.to_json()), "latency_ms": float(rng.uniform(1, 2))} for a in archs]
+    rows = [
+        {"arch": json.loads(a.to_json()), "latency_ms": float(rng.uniform(1, 2))} for a in archs
+    ]
     return [json.dumps({"networks": rows}).encode()]
 
 
@@ -304,5 +306,3 @@ def _read_answer(folder: Path, data: bytes) -> object:
 
     body = artifacts.parse_json(data, where="ssh://board: results")
     return artifacts.parse(Round, body, where="ssh://board: results")
-
-

@@ -9,8 +9,25 @@ from functools import cache
 CANARY = "canary"
 """File that appears if code in an attack runs."""
 
-SHELL = (f"$(touch {CANARY})", f"; touch {CANARY} #", f"`touch {CANARY}`", f"|touch {CANARY}", "a\nb")
-PATHS = ("/etc/passwd", "../../../../etc/passwd", "..", ".", "/", "~", "a/b", "C:\\x", "\x00", "a\x00b")
+SHELL = (
+    f"$(touch {CANARY})",
+    f"; touch {CANARY} #",
+    f"`touch {CANARY}`",
+    f"|touch {CANARY}",
+    "a\nb",
+)
+PATHS = (
+    "/etc/passwd",
+    "../../../../etc/passwd",
+    "..",
+    ".",
+    "/",
+    "~",
+    "a/b",
+    "C:\\x",
+    "\x00",
+    "a\x00b",
+)
 _STRINGS = (
     *SHELL, *PATHS, "", " ", "0", "-1", "nan", "None", "\ud800", "\u202e", "ä€🙂", "x" * 70_000,
     "%s%n", "{0}", "{{7*7}}", "<script>alert(1)</script>", "../" * 300, "ssh://-oProxyCommand=x",
@@ -105,14 +122,14 @@ def _parsed_yaml(data: bytes) -> object:
 
 
 _YAML_VALUES = (
-    f"!!python/object/apply:os.system ['touch {CANARY}']", f"!!python/name:os.system",
+    f"!!python/object/apply:os.system ['touch {CANARY}']", "!!python/name:os.system",
     "!!binary aGVsbG8=", "!!timestamp 9999-99-99", "2001-01-01", "2001-01-01 00:00:00 +99:99",
-    "!!set {a, b}", "!!omap [a: 1]", "!!int 0x", "!!float x", "0b", "1:2:3", "1:1:1.5", "0o7", "! x",
+    "!!set {a, b}", "!!omap [a: 1]", "!!int 0x", "!!float x", "0b", "1:2:3", "1:1:1.5", "0o7",
     ".inf", ".nan", "-.INF", "~", "yes", "!!null x", "!!bool x", "*a", "&a [*a]", "{<<: {a: 1}}",
-    "{? [a] : b}", "{? {a: b} : c}", "'\t'", "|\n  x", "<<", "=", "1_000", "!!str 1", "!!pairs [a: 1]",
+    "{? [a] : b}", "{? {a: b} : c}", "'\t'", "|\n  x", "<<", "=", "1_000", "!!str 1", "! x",
 )  # fmt: skip
 _YAML_LINES = (
-    "<<: {a: 1}", "a: &a 1", "b: *a", "--- ", "...", "%YAML 9.9", "%TAG ! tag:x,2000:", "\t- x", "? x",
+    "<<: {a: 1}", "a: &a 1", "b: *a", "--- ", "...", "%YAML 9.9", "%TAG ! tag:x,2000:", "\t- x",
     ": y", "- x", "{", "}", "]", "&x", "!!map", "'", '"', "a: b: c", "name: x", "x: !!x y", "\x07",
     f"!!python/object/apply:os.system ['touch {CANARY}']: 1", "? [a, b]\n: c", "1: 2", "null: 1",
 )  # fmt: skip
@@ -171,5 +188,7 @@ def _value(old: object, rng: random.Random, raw: list[str]) -> object:
 def _encoded(text: str, rng: random.Random) -> bytes:
     if rng.random() < 0.9:
         return text.encode("utf-8", "surrogatepass")
-    encoding = rng.choice(("utf-8-sig", "utf-16", "utf-16-be", "utf-32", "latin-1", "utf-7", "cp037"))
+    encoding = rng.choice(
+        ("utf-8-sig", "utf-16", "utf-16-be", "utf-32", "latin-1", "utf-7", "cp037")
+    )
     return text.encode(encoding, "replace" if encoding in ("latin-1", "cp037") else "surrogatepass")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from hostile.formats import ARCH, CLASSES, ENCODING, FORMATS, SPACE, format_, json_file, placed
+
 from ofa import artifacts, checkpoint, opened, run_files
 from ofa.space import Encoding, ResNetEncoding, ResNetSpace, ResNetStage, network
+
 
 def _seeded(net: torch.nn.Module) -> dict[str, np.ndarray]:
     generator = torch.Generator().manual_seed(0)
@@ -118,7 +119,9 @@ def _legacy() -> list[bytes]:
     files = []
     for zipped in (True, False):
         file = BytesIO()
-        torch.save({"state_dict": state, "best_acc": 1.0}, file, _use_new_zipfile_serialization=zipped)
+        torch.save(
+            {"state_dict": state, "best_acc": 1.0}, file, _use_new_zipfile_serialization=zipped
+        )
         files.append(file.getvalue())
     return files
 
@@ -178,7 +181,10 @@ def _reference_predictor() -> list[bytes]:
     widths = (form.num_features, 8, 8, 8, 1)
     tensors = {}
     for i, (wide, narrow) in enumerate(pairwise(widths)):
-        tensors |= {f"layers.{i}.weight": np.ones((narrow, wide)), f"layers.{i}.bias": np.ones(narrow)}
+        tensors |= {
+            f"layers.{i}.weight": np.ones((narrow, wide)),
+            f"layers.{i}.bias": np.ones(narrow),
+        }
     return [artifacts.packed_tensors(tensors, {PREDICTOR: json.dumps(asdict(form))})]
 
 
@@ -199,7 +205,10 @@ def _resnet_predictor() -> list[bytes]:
     widths = (8 + 2 + 3 * 6 + 3 * slots, 8, 1)
     tensors = {}
     for i, (wide, narrow) in enumerate(pairwise(widths)):
-        tensors |= {f"layers.{i}.weight": np.ones((narrow, wide)), f"layers.{i}.bias": np.ones(narrow)}
+        tensors |= {
+            f"layers.{i}.weight": np.ones((narrow, wide)),
+            f"layers.{i}.bias": np.ones(narrow),
+        }
     return [artifacts.packed_tensors(tensors, {RESNET_PREDICTOR: "1"})]
 
 

@@ -123,7 +123,9 @@ def test_milliseconds_add_up_alike_in_a_table_and_layer_by_layer(family):
     rows = encoding.sample(60, np.random.default_rng(0))
 
     alone = [
-        sum(on_grid(milliseconds(layer)) for layer in reversed(network(encoding.space, arch).layers))
+        sum(
+            on_grid(milliseconds(layer)) for layer in reversed(network(encoding.space, arch).layers)
+        )
         for arch in encoding.decode(rows)
     ]
 
