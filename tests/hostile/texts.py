@@ -6,6 +6,10 @@ import random
 import re
 from functools import cache
 
+import yaml
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 CANARY = "canary"
 """File that appears if code in an attack runs."""
 
@@ -96,8 +100,6 @@ def jsonl(data: bytes, rng: random.Random) -> bytes:
 
 
 def yaml_text(data: bytes, rng: random.Random) -> bytes:
-    import yaml
-
     if rng.random() < 0.3:
         lines = data.decode().splitlines()
         at = rng.randrange(len(lines) + 1)
@@ -107,8 +109,10 @@ def yaml_text(data: bytes, rng: random.Random) -> bytes:
     body = _parsed_yaml(data)
     for _ in range(rng.randint(1, 3)):
         body = _broken(body, rng, raw)
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(body, Dumper=dumper, sort_keys=False, allow_unicode=True)
+    try:
+        text = yaml.dump(body, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
+    except UnicodeEncodeError:  # of half a character, which the dumper in C cannot write
+        text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
     for number, value in enumerate(raw):
         text = text.replace(f'"\\x01raw{number}\\x01"', rng.choice((value, *_YAML_VALUES)))
     return _encoded(text, rng)
@@ -116,9 +120,7 @@ def yaml_text(data: bytes, rng: random.Random) -> bytes:
 
 @cache
 def _parsed_yaml(data: bytes) -> object:
-    import yaml
-
-    return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(data, Loader=_LOADER)
 
 
 _YAML_VALUES = (
