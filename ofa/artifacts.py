@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,7 @@ _MAX_TEXT_BYTES = 256 * 2**20
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
+    _regular_size(path)
     with _reading(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -52,12 +54,10 @@ def read_bytes(path: Path, *, max_bytes: int = _MAX_TEXT_BYTES) -> bytes:
     Raises:
         BadArtifact: If it is missing, unreadable, or larger than ``max_bytes``.
     """
+    size = _regular_size(path)
+    if size > max_bytes:
+        raise BadArtifact(f"{path}: {size:,} bytes are more than the {max_bytes:,} expected here")
     with _reading(path):
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise BadArtifact(
-                f"{path}: {size:,} bytes are more than the {max_bytes:,} expected here"
-            )
         return path.read_bytes()
 
 
@@ -207,9 +207,8 @@ def read_tensors(path: Path, *, max_bytes: int = 2**33) -> tuple[Tensors, dict[s
     """
     from safetensors import SafetensorError, safe_open
 
-    with _reading(path):
-        if path.stat().st_size > max_bytes:
-            raise BadArtifact(f"{path}: larger than {max_bytes:,} bytes")
+    if _regular_size(path) > max_bytes:
+        raise BadArtifact(f"{path}: larger than {max_bytes:,} bytes")
     try:
         with safe_open(path, framework="np") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -256,6 +255,15 @@ def _holder(cls: type) -> Any:
 
     # Dataclasses of the standard library take their settings from the model they are a field of.
     return create_model("Holder", __config__=ConfigDict(extra="forbid"), value=(cls, ...))
+
+
+def _regular_size(path: Path) -> int:
+    """Size of a file; a pipe or a device, which may never end, is none."""
+    with _reading(path):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            raise BadArtifact(f"{path}: is no regular file; give a file")
+        return found.st_size
 
 
 @contextlib.contextmanager

@@ -12,13 +12,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ofa import artifacts
 from ofa.artifacts import Tensors
 from ofa.errors import BadArtifact
+from ofa.provenance import without_home
 from ofa.recipe import Data
 from ofa.space import AnyArch, AnySpace
 
@@ -62,7 +63,13 @@ class SupernetNotes:
 
 
 def write_supernet(path: Path, tensors: Tensors, notes: SupernetNotes) -> None:
-    """Write a supernet's weights and what must be known of them."""
+    """Write a supernet's weights and what must be known of them.
+
+    A checkpoint may travel, so the folder of its images is written without the name of the user.
+    """
+    if notes.data and notes.data.root:
+        root = without_home(notes.data.root)
+        notes = replace(notes, data=replace(notes.data, root=root))
     artifacts.write_tensors(path, tensors, {"ofa": json.dumps(asdict(notes))})
 
 

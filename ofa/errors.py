@@ -10,8 +10,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
+def printable(text: str) -> str:
+    """A text whose characters a terminal shows, each other one spelled out; lines stay lines."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+
+
 class OfaError(ValueError):
-    """Base of every error that a user can mend; the command line prints it as one line."""
+    """Base of every error that a user can mend; the command line prints it as one line.
+
+    Its text often quotes a file or a device of a stranger. Characters that a terminal would obey
+    rather than show, or that no encoding holds, are spelled out.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class IllegalArch(OfaError):

@@ -1,8 +1,14 @@
-"""Who makes an artifact: every JSON artifact opens with this."""
+"""Who makes an artifact: every JSON artifact opens with this.
+
+Artifacts travel to strangers, so no path in them names the home folder of who made them.
+"""
 
 import logging
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -15,13 +21,33 @@ _log = logging.getLogger(__name__)
 def provenance() -> dict[str, object]:
     """Who makes an artifact: command, versions, commit."""
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command(sys.argv),
         "ofa": ofa.__version__,
         "commit": _commit(),
         "torch": _version("torch"),
         "onnxruntime": _version("onnxruntime"),
         "python": ".".join(str(part) for part in sys.version_info[:3]),
     }
+
+
+def command(argv: Sequence[str]) -> str:
+    """A command line as a shell reads it, whatever its words hold."""
+    return " ".join([shlex.quote(Path(argv[0]).name), *map(_quoted, argv[1:])])
+
+
+def without_home(text: str) -> str:
+    """A text in which the home folder is ``~``, as in ``--out=~/runs``."""
+    home = Path.home()
+    if home == Path(home.anchor):
+        return text
+    return re.sub(rf"{re.escape(str(home))}(?=/|$)", "~", text)
+
+
+def _quoted(word: str) -> str:
+    word = without_home(word)
+    if word.startswith("~/"):  # within quotes a shell would not expand it
+        return "~/" + shlex.quote(word.removeprefix("~/"))
+    return shlex.quote(word)
 
 
 @cache

@@ -192,3 +192,19 @@ def test_a_line_cut_off_by_a_crash_is_repaired_by_the_next(tmp_path):
     artifacts.append_line(path, {"n": 3})
 
     assert artifacts.read_lines(path) == [{"n": 1}, {"n": 3}]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [artifacts.read_bytes, artifacts.sha256, artifacts.read_tensors, artifacts.read_yaml],
+)
+@pytest.mark.parametrize("kind", ["pipe", "link to a device"])
+def test_what_may_never_end_is_not_read(tmp_path, kind, read):
+    path = tmp_path / "endless"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+
+    with pytest.raises(BadArtifact, match="is no regular file"):
+        read(path)

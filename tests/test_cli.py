@@ -218,8 +218,8 @@ def test_images_without_a_recipe_are_trained_by_the_recipe_for_folders():
     assert completed[0] == "--recipe"
     assert completed[1].endswith("image_folder.yaml")
     assert completed[2:] == ["--data.root", "IMAGES"]
-    own = ["--recipe=own.yaml", "--data.root", "IMAGES"]
-    assert with_whole_recipe(own) == ["--recipe", *own[0].split("=")[1:], *own[1:]]
+    own = [f"--recipe={ROOT / 'recipes/tiny.yaml'}", "--data.root", "IMAGES"]
+    assert with_whole_recipe(own) == ["--recipe", str(ROOT / "recipes/tiny.yaml"), *own[1:]]
 
 
 def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys):

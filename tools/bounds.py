@@ -3,10 +3,10 @@
 
 ::
 
-    tools/bounds.py oldest /tmp/oldest                      # every lower bound, on this Python
-    tools/bounds.py oldest /tmp/oldest --keep torch==2.14.1 --keep torchvision==0.29.1 -- tests/space
-    tools/bounds.py newest /tmp/newest                      # whatever pip takes
-    tools/bounds.py wheel /tmp/wheel                        # the built wheel without extras: imports
+    tools/bounds.py oldest /tmp/oldest        # every lower bound, on this Python
+    tools/bounds.py oldest /tmp/oldest --keep torch==2.14.1 -- tests/space
+    tools/bounds.py newest /tmp/newest        # whatever pip takes
+    tools/bounds.py wheel /tmp/wheel          # the wheel without extras: every module imports
 
 Run it by the Python to be tried; what follows ``--`` goes to pytest. The environment is made anew,
 holds no package of this one, and is left for a look afterwards. Needs no package itself.
@@ -34,7 +34,8 @@ def oldest(requirements: list[str], keep: list[str]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(description="Try the ends of what pyproject.toml admits.")
     parser.add_argument("end", choices=("oldest", "newest", "wheel"))
     parser.add_argument("venv", type=Path, help="folder of the environment; made anew")
     parser.add_argument(

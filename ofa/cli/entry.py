@@ -30,7 +30,7 @@ from ofa.cli.specialize import SPECIALIZE
 from ofa.cli.sweep import SWEEP
 from ofa.cli.train import TRAIN
 from ofa.cli.verify import VERIFY
-from ofa.errors import OfaError
+from ofa.errors import OfaError, printable
 
 CHAPTERS: dict[str, dict[str, Command]] = {
     "The whole way, from a supernet to an engine": {"specialize": SPECIALIZE},
@@ -149,5 +149,5 @@ def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
     return 1

@@ -5,6 +5,7 @@ A folder ``devices/<id>/`` holds ``device.yaml`` (what the device is and how to 
 instant.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -66,6 +67,8 @@ class Description:
                 raise BadArtifact(f"{name}: {value} is not a count; use 1 or more")
         if self.target != "none":
             parse_address(self.target)
+        for alias in self.aliases:
+            check_name(alias)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +139,20 @@ def load_device(root: Path, name: str) -> Device:
     )
 
 
+def check_name(name: str) -> None:
+    """Refuse a device name that could be taken for an option, a path, or more than one word.
+
+    Raises:
+        BadArtifact: Says what a name is made of.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name):
+        raise BadArtifact(
+            f"device name {name[:100]!r}: use letters, digits and . _ + -, 100 at most; rename its "
+            "folder or alias"
+        )
+
+
 def _read(path: Path) -> Device:
     description = artifacts.parse(Description, artifacts.read_yaml(path), where=str(path))
+    check_name(path.resolve().parent.name)
     return Device(folder=path.resolve().parent, description=description)

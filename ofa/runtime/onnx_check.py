@@ -12,36 +12,12 @@ from typing import Any
 
 from ofa.errors import BadArtifact
 
-_OPERATORS = frozenset(
-    [
-        "Add",
-        "AveragePool",
-        "Cast",
-        "Clip",
-        "Concat",
-        "Constant",
-        "Conv",
-        "DequantizeLinear",
-        "Div",
-        "Flatten",
-        "Gemm",
-        "GlobalAveragePool",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "MatMul",
-        "MaxPool",
-        "Mul",
-        "QuantizeLinear",
-        "ReduceMean",
-        "Relu",
-        "Reshape",
-        "Sigmoid",
-        "Squeeze",
-        "Sub",
-        "Unsqueeze",
-    ]
-)
+_OPERATORS = {
+    "Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear", "Div",
+    "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity", "MatMul",
+    "MaxPool", "Mul", "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Sigmoid", "Squeeze",
+    "Sub", "Unsqueeze",
+}  # fmt: skip
 _MAX_NODES = 10_000
 _MAX_INT = 2**20  # of an attribute; sizes computed from larger ones overflow in the library
 _MAX_ELEMENTS = 2**26  # of all tensors of one image: a quarter of a gigabyte

@@ -76,7 +76,7 @@ def parse_address(text: str) -> Address:
         return Address(kind="local")
     if text.startswith("adb:") and _is_name(text.removeprefix("adb:")):
         return Address(kind="adb", host=text.removeprefix("adb:"))
-    if text.startswith("ssh://"):
+    if text.startswith("ssh://") and text.isprintable():  # urlsplit drops line breaks
         try:
             parts = urlsplit(text)
             host, user, port = parts.hostname or "", parts.username, parts.port

@@ -80,9 +80,8 @@ class Confined:
             outcome = "read"
         except OfaError as error:
             outcome = "refused"
-            line = " ".join(str(error).split())
-            line.encode()  # a lone surrogate could not be printed
-            assert line, "an error without a word"
+            if not (line := " ".join(str(error).split())).isprintable() or not line:
+                raise Escape(f"an error that a terminal obeys: {line!r}") from error
         finally:
             self._watching = False
             signal.alarm(0)
@@ -211,7 +210,7 @@ def in_a_process(name: str, options: argparse.Namespace) -> dict[str, object]:
                 else:
                     attack(name, options.first, options.last, with_bombs=options.bombs, root=root)
                 code = 0
-            except BaseException:
+            except (Exception, Escape):  # noqa: BLE001  # told by the status
                 traceback.print_exc()
             finally:
                 sys.stderr.flush()
@@ -244,7 +243,8 @@ def main() -> None:
     else:
         formats = _formats()
     for name in options.formats or formats:
-        print(json.dumps(in_a_process(name, options)), flush=True)
+        sys.stdout.write(json.dumps(in_a_process(name, options)) + "\n")
+        sys.stdout.flush()
 
 
 def _formats() -> list[str]:

@@ -1,8 +1,8 @@
 """Whatever file a stranger hands over, its reader returns or says in a line what is wrong with it.
 
 Nothing of the file is run, nothing is written outside the reader's folder, and an input takes less
-than 10 s and 1 GiB; ``confined.py`` holds the readers to that. ``make soak`` tries 10,000 attacks by
-number and 10,000 inputs of libFuzzer on each format.
+than 10 s and 1 GiB; ``confined.py`` holds the readers to that. ``make soak`` tries 10,000 attacks
+by number and 10,000 inputs of libFuzzer on each format.
 """
 
 import json
@@ -69,7 +69,6 @@ def test_a_mebibyte_of_malice_costs_neither_memory_nor_time(bombed, name):
 def test_ten_thousand_attacks_a_format(name):
     found = tried("--bombs", "0", "10000", name)[name]
 
-    print(json.dumps(found))
     assert found["failures"] == []
 
 
@@ -80,6 +79,5 @@ def test_ten_thousand_inputs_of_a_coverage_guided_fuzzer_a_format(name):
 
     found = tried("--guided", "0", "10000", name)[name]
 
-    print(json.dumps(found))
     assert found["failures"] == []
     assert found.get("read", 0) + found["refused"] >= 10_000

@@ -1,4 +1,4 @@
-"""Text: recipes, spaces, archs, devices, latency models and tables, fronts, fleets, measurements."""
+"""Text: recipes, spaces, archs, devices, latency models and tables, fronts, measurements."""
 
 import argparse
 import json

@@ -1,0 +1,21 @@
+"""A runtime that is not installed answers with the line that installs it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from ofa.errors import MissingExtra
+from ofa.runtime import RUNTIMES
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+@pytest.mark.parametrize(
+    "use", [lambda r: r.version(), lambda r: r.build(b""), lambda r: r.load({})]
+)
+def test_without_its_package_a_runtime_gives_the_line_that_installs_it(name, use):
+    absent = replace(RUNTIMES[name], distribution="a-package-that-nobody-has")
+
+    assert not absent.available()
+    with pytest.raises(MissingExtra, match=re.escape(f"pip install '{absent.requirement}'")):
+        use(absent)
