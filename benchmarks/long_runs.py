@@ -2,7 +2,8 @@
 
 Each kind of work is repeated in units; after every unit the resident memory, the open handles and
 the unit's time are read. The slopes after a warm-up, as shares an hour, are shown with a 95 %
-confidence interval; memory whose interval lies above 1 % an hour is growth, and exit code 1.
+confidence interval. Memory or handles that surely grow, by more than 1 % an hour and by more than a
+few pages, are a leak, and exit code 1.
 """
 
 import argparse
@@ -30,8 +31,8 @@ from ofa.train import SupernetModule, fit
 
 WARM_UP = 0.3
 """Share of the units that are not judged: caches fill and allocators settle."""
-MAX_GROWTH = 1.0
-"""Percent of memory an hour."""
+MAX_GROWTH, MIN_GROWTH = 1.0, 1.0
+"""Percent an hour, and MB or handles within the run, above which growth is a leak."""
 UNITS = 20
 """Readings of each kind of work, at least."""
 
@@ -97,7 +98,8 @@ def _shown(name: str, readings: list[Reading], done: int) -> bool:
         share, margin = 100 * slope / values.mean(), 100 * error / values.mean()
         print(f"  {field}: {values.mean():,.1f} {unit}, {values[0]:,.1f} to {values[-1]:,.1f}, "
               f"slope {share:+.2f} ± {margin:.2f} % an hour")  # fmt: skip
-        is_growing |= field != "rate" and share - margin > MAX_GROWTH
+        grown = (slope - error) * (hours[-1] - hours[0])
+        is_growing |= field != "rate" and share - margin > MAX_GROWTH and grown > MIN_GROWTH
     return is_growing
 
 

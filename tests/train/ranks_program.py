@@ -1,7 +1,7 @@
 """What the processes of rank tests run: ``ranks_program.py FOLDER ACCUMULATE SYNC WORLD [BAD]``.
 
-Started by torchrun it is one of several ranks, which share what one process accumulates. In step BAD
-the second rank alone finds NaN, which the recipe says to skip.
+Started by torchrun it is one of several ranks, which share what one process accumulates. In step
+BAD the second rank alone finds NaN, which the recipe says to skip.
 """
 
 import math
