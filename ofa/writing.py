@@ -87,26 +87,16 @@ def claimed(
         BadArtifact: If the folder cannot be written.
     """
     name = path / ".lock" if is_folder else path.parent / f".{path.name}.lock"
-    with _writing(name):
-        name.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
-            if not _lock(handle):
-                holder = os.read(handle, 500).decode(errors="replace").strip()
-                os.close(handle)
-                raise InUse(f"{path}: is in use by {holder or 'another process'}; {mend}")
-            if os.fstat(handle).st_nlink:
-                break
-            os.close(handle)  # its last holder removed it just now
-        os.truncate(handle, 0)
-        command = " ".join(["ofa", *sys.argv[1:]])[:300]
-        os.write(handle, f"process {os.getpid()} on {socket.gethostname()} ({command})".encode())
-    try:
+    with contextlib.ExitStack() as stack:
+        with _writing(name):
+            handle = _own_lock(name, path, mend)
+            stack.callback(os.close, handle)
+            stack.callback(name.unlink, missing_ok=True)
+            os.truncate(handle, 0)
+            command = " ".join(["ofa", *sys.argv[1:]])[:300]
+            holder = f"process {os.getpid()} on {socket.gethostname()} ({command})"
+            os.write(handle, holder.encode())
         yield
-    finally:
-        with contextlib.suppress(OSError):
-            name.unlink()
-        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -117,6 +107,20 @@ def _writing(path: Path) -> Iterator[None]:
         raise BadArtifact(
             f"{path}: cannot be written ({error.strerror}); free space or choose another --out"
         ) from error
+
+
+def _own_lock(name: Path, path: Path, mend: str) -> int:
+    """A lock file that this process alone holds, open."""
+    name.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _lock(handle):
+            holder = os.read(handle, 500).decode(errors="replace").strip()
+            os.close(handle)
+            raise InUse(f"{path}: is in use by {holder or 'another process'}; {mend}")
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)  # its last holder removed it just now
 
 
 @contextlib.contextmanager

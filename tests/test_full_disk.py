@@ -14,7 +14,7 @@ from ofa.cli import main
 PAGE = 4096
 COMMANDS = {
     "sample": "sample --checkpoint {0}/checkpoint --num 66",
-    "fit-predictor": "fit-predictor --checkpoint {0}/checkpoint --plots {0}/plots",
+    "fit-predictor": "fit-predictor --checkpoint {0}/checkpoint",
     "search": "search --checkpoint {0}/checkpoint --device pixel --out {0}/run",
     "fleet": "search --checkpoint {0}/checkpoint --devices pixel note8 --budgets 50% --out {0}/run",
     "specialize": "specialize --checkpoint {0}/checkpoint --device pixel --out {0}/run",
@@ -39,8 +39,15 @@ def fill(folder: Path, *, left: int) -> None:
         ballast.write(bytes((free_pages(folder) - left) * PAGE))
 
 
-@pytest.mark.parametrize("left", [0, 3, 40])
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize(
+    ("command", "left"),
+    [
+        *((command, left) for command in ("sample", "search", "fleet") for left in (0, 3)),
+        ("fit-predictor", 3),
+        ("specialize", 40),
+        *(pytest.param(c, n, marks=pytest.mark.soak) for c in COMMANDS for n in range(0, 200, 8)),
+    ],
+)
 def test_a_command_goes_on_once_there_is_room(
     command, left, checkpoint, tmp_path, capsys, monkeypatch
 ):
@@ -48,7 +55,7 @@ def test_a_command_goes_on_once_there_is_room(
         monkeypatch.setenv("XDG_CACHE_HOME", str(disk / "cache"))
         subprocess.run(["cp", "-r", str(checkpoint), str(disk)], check=True)
         fill(disk, left=left)
-        argv = [*command.format(disk).split(), "--quiet"]
+        argv = [*COMMANDS[command].format(disk).split(), "--quiet"]
 
         code = main(argv)
 
@@ -58,7 +65,7 @@ def test_a_command_goes_on_once_there_is_room(
         assert code == 1 or left > 0
         (disk / "ballast").unlink()
         assert main(argv) == 0, capsys.readouterr().err
-        assert not list(disk.rglob(".*"))
+        assert not [*disk.rglob(".*.ofa-unfinished"), *disk.rglob(".*lock")]
 
 
 @pytest.mark.parametrize("command", ["fit-predictor", "search", "fleet"])

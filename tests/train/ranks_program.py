@@ -1,8 +1,11 @@
-"""What each process of the rank tests runs: ``python ranks_program.py FOLDER ACCUMULATE SYNC``.
+"""What the processes of rank tests run: ``ranks_program.py FOLDER ACCUMULATE SYNC WORLD [BAD]``.
 
-Started by torchrun it is one of several ranks, which share what one process accumulates.
+Started by torchrun it is one of several ranks, which share what one process accumulates. In step
+BAD the second rank alone finds NaN, which the recipe says to skip.
 """
 
+import math
+import os
 import sys
 from pathlib import Path
 
@@ -32,7 +35,7 @@ PHASE = Phase(
 )
 
 
-def main(folder: Path, *, accumulate: int, sync: bool, world: int) -> None:
+def main(folder: Path, *, accumulate: int, sync: bool, world: int, bad_step: int) -> None:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     images = ImageSet(
@@ -55,13 +58,21 @@ def main(folder: Path, *, accumulate: int, sync: bool, world: int) -> None:
             devices=world,
             sync_batchnorm=sync and world > 1,
             validate_every=100,
+            on_nan="skip",
             threads=1,
         ),
     )
     torch.manual_seed(0)
+    supernet = build_supernet(SPACE)
     module = SupernetModule(
-        build_supernet(SPACE), recipe, data=images, normalization=normalization, validate=validate
+        supernet, recipe, data=images, normalization=normalization, validate=validate
     )
+
+    def spoil(net, arguments, logits):
+        is_bad = module.global_step == bad_step and os.environ.get("RANK") == "1"
+        return logits * math.nan if net.training and is_bad else logits
+
+    supernet.register_forward_hook(spoil)
     fit(module, folder=folder, resume=False, progress=False)
     ranks = current_ranks()
     assert module.global_step == 50
@@ -76,4 +87,5 @@ if __name__ == "__main__":
         accumulate=int(sys.argv[2]),
         sync=sys.argv[3] == "sync",
         world=int(sys.argv[4]),
+        bad_step=int(sys.argv[5]) if len(sys.argv) > 5 else -1,
     )

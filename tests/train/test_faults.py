@@ -23,6 +23,17 @@ from ofa.train.finite import MAX_SKIPPED
 PHASES = (Phase(name="all", epochs=3, learning_rate=0.05),)
 
 
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import ofa.train, pytorch_lightning, ofa.data
+from ofa.cli import main
+mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (mapped + 400 * 2**20,) * 2)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.fixture
 def recipe(tiny_space):
     return Recipe(
@@ -164,6 +175,23 @@ def test_an_unreadable_image_in_a_loader_process_is_one_line(striped_images, tmp
     assert process.returncode == 1
     assert err.count("\n") == 1
     assert "Traceback" not in err and bad.name in err
+
+
+def test_a_machine_short_of_memory_is_one_line(striped_images, tmp_path):
+    recipe = tmp_path / "large.yaml"
+    text = Path("recipes/tiny.yaml").read_text()
+    text = text.replace("[24, 32]", "[224, 256]").replace("resolutions: [32]", "resolutions: [256]")
+    recipe.write_text(text.replace("batch_size: 16", "batch_size: 100"))
+    argv = ["train", "--recipe", str(recipe), "--data.root", str(striped_images), "--quiet"]
+    argv += ["--out", str(tmp_path / "run")]
+
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_MEMORY, *argv], capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "ofa train: out of memory; close other programs" in done.stderr
 
 
 def start_training(images: Path, out: Path, *flags: str) -> subprocess.Popen:

@@ -13,10 +13,11 @@ from ofa.artifacts import read_tensors
 PROGRAM = str(Path(__file__).with_name("ranks_program.py"))
 
 
-def run(folder, *, ranks, accumulate=1, sync="apart"):
+def run(folder, *, ranks, accumulate=1, sync="apart", bad_step=-1):
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     launcher = torchrun if ranks > 1 else []
     command = [sys.executable, *launcher, PROGRAM, str(folder), str(accumulate), sync, str(ranks)]
+    command.append(str(bad_step))
     paths = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
         command, capture_output=True, text=True,
@@ -39,6 +40,14 @@ def test_two_ranks_agree_and_equal_one_that_accumulates_their_shards(tmp_path):
     assert largest_difference(first, second) == 0
     assert largest_difference(first, alone) <= 1e-6
     assert notes == notes_alone  # recalibrated and counted over ranks, top-1 is the same number
+
+
+@pytest.mark.slow  # two processes that import torch
+def test_ranks_agree_to_skip_a_step_that_is_not_finite_on_one_of_them(tmp_path):
+    (first, _), (second, _) = run(tmp_path, ranks=2, bad_step=7)
+
+    assert largest_difference(first, second) == 0
+    assert all(np.isfinite(value).all() for value in first.values())
 
 
 @pytest.mark.slow  # three processes that import torch
