@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from runtime.ssh_server import SSHD, ssh_server
 
 from ofa import artifacts, pipeline
 from ofa.checkpoint import read_accuracy
@@ -14,6 +16,7 @@ from ofa.cli import main
 from ofa.deploy import bundle_contents, load_bundle, write_bundle
 from ofa.errors import BadArtifact, InfeasibleBudget, OfaError, ParityFailure
 from ofa.run_files import read_front, read_subnet, write_front
+from ofa.runtime import describe_machine
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +191,34 @@ def test_bench_times_every_engine_against_torch(bundle):
     assert all(0 < speed.median_ms <= speed.tail_ms for speed in found.speeds)
     assert found.memory_mb["onnxruntime-fp32"] > 0
     assert "torch.compile" in found.left_out
+
+
+@pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")
+def test_bench_times_the_engine_behind_ssh_for_each_number_of_threads(bundle, tmp_path):
+    with ssh_server(tmp_path) as server:
+        found = pipeline.bench(
+            bundle=bundle.path,
+            target=server.address,
+            threads=(1, 2),
+            repeats=5,
+            python=sys.executable,
+            ssh_config=server.config,
+        )
+
+    assert [(speed.name, speed.threads) for speed in found.speeds] == [
+        ("onnxruntime-fp32", 1), ("onnxruntime-fp32", 2),
+    ]  # fmt: skip
+    assert all(0 < speed.median_ms <= speed.tail_ms for speed in found.speeds)
+    assert found.machine == describe_machine()
+
+
+@pytest.mark.slow  # compiles C++
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++: apt-get install g++")
+def test_bench_times_torch_compile_where_it_is_asked_for(bundle):
+    found = pipeline.bench(bundle=bundle.path, batches=(1,), threads=(1,), repeats=5, compile=True)
+
+    assert [speed.name for speed in found.speeds][1:] == ["torch eager", "torch.compile"]
+    assert not found.left_out
 
 
 def test_a_bundle_is_read_back_checked(bundle):
