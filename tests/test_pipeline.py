@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,10 +13,19 @@ from runtime.ssh_server import SSHD, ssh_server
 from ofa import artifacts, pipeline
 from ofa.checkpoint import read_accuracy
 from ofa.cli import main
-from ofa.deploy import bundle_contents, load_bundle, write_bundle
+from ofa.deploy import (
+    EngineCache,
+    assemble,
+    build,
+    bundle_contents,
+    load_bundle,
+    write_bundle,
+)
 from ofa.errors import BadArtifact, InfeasibleBudget, OfaError, ParityFailure
+from ofa.pipeline.bundle import attempt_of, prepare
 from ofa.run_files import read_front, read_subnet, write_front
-from ofa.runtime import describe_machine
+from ofa.runtime import AbstractTarget, Timing, describe_machine
+from ofa.runtime.runner import onnxruntime_provenance
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +176,39 @@ def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run)
     assert first.joinpath("manifest.json").stat().st_mtime_ns == before.st_mtime_ns
     packed = pipeline.deploy(**arrows, wish=pipeline.Wish(archive=True))
     assert load_bundle(packed).manifest.request == load_bundle(first).manifest.request
+
+
+@dataclass(frozen=True)
+class Moody(AbstractTarget):
+    """A device that takes another time whenever it is asked."""
+
+    medians_ms: list[float]
+
+    def describe(self):
+        return onnxruntime_provenance()
+
+    def measure(self, engines, *, threads, warmup, repeats):
+        ms = self.medians_ms.pop(0)
+        timing = Timing(median_ms=ms, p10_ms=0.9 * ms, p90_ms=1.1 * ms, repeats=repeats)
+        return dict.fromkeys(engines, timing)
+
+
+@pytest.mark.parametrize("medians_ms", [[1.0, 2.0], [2.0, 1.0]])
+def test_of_two_timings_some_seconds_apart_the_slower_counts(bundle, run, medians_ms):
+    order = prepare(
+        subnet=run / "subnets" / bundle.manifest.arch.id,
+        front=run / "fronts" / "pixel1.json",
+        checkpoint=str(run),
+        wish=pipeline.Wish(),
+    )
+    order = replace(order, target=Moody(medians_ms))
+    built = build(order, EngineCache(folder=None))
+
+    manifest = assemble(order, built, (attempt_of(order, built),)).manifest
+
+    assert not medians_ms
+    assert manifest.measured.latency_ms == manifest.attempts[-1].measured_ms == 2.0
+    assert manifest.measured.high_ms == pytest.approx(2.2)
 
 
 def test_a_bundle_whose_ladder_fails_is_kept_aside_with_its_report(bundle, run, monkeypatch):
