@@ -254,7 +254,8 @@ def test_bench_times_the_engine_behind_ssh_for_each_number_of_threads(bundle, tm
     assert found.machine == describe_machine()
 
 
-@pytest.mark.slow  # compiles C++
+@pytest.mark.slow  # compiles C++, and torch's headers before that
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++: apt-get install g++")
 def test_bench_times_torch_compile_where_it_is_asked_for(bundle):
     found = pipeline.bench(bundle=bundle.path, batches=(1,), threads=(1,), repeats=5, compile=True)
