@@ -2,18 +2,30 @@
 
 import json
 import shutil
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from runtime.ssh_server import SSHD, ssh_server
 
 from ofa import artifacts, pipeline
 from ofa.checkpoint import read_accuracy, read_supernet
 from ofa.cli import main
-from ofa.deploy import bundle_contents, load_bundle, write_bundle
+from ofa.deploy import (
+    EngineCache,
+    assemble,
+    build,
+    bundle_contents,
+    load_bundle,
+    write_bundle,
+)
 from ofa.errors import BadArtifact, BadData, InfeasibleBudget, OfaError, ParityFailure
+from ofa.pipeline.bundle import attempt_of, prepare
 from ofa.run_files import read_front, read_subnet, write_front
+from ofa.runtime import AbstractTarget, Timing, describe_machine
+from ofa.runtime.runner import onnxruntime_provenance
 from ofa.space import macs, network
 
 
@@ -212,6 +224,39 @@ def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run)
     assert load_bundle(packed).manifest.request == load_bundle(first).manifest.request
 
 
+@dataclass(frozen=True)
+class Moody(AbstractTarget):
+    """A device that takes another time whenever it is asked."""
+
+    medians_ms: list[float]
+
+    def describe(self):
+        return onnxruntime_provenance()
+
+    def measure(self, engines, *, threads, warmup, repeats):
+        ms = self.medians_ms.pop(0)
+        timing = Timing(median_ms=ms, p10_ms=0.9 * ms, p90_ms=1.1 * ms, repeats=repeats)
+        return dict.fromkeys(engines, timing)
+
+
+@pytest.mark.parametrize("medians_ms", [[1.0, 2.0], [2.0, 1.0]])
+def test_of_two_timings_some_seconds_apart_the_slower_counts(bundle, run, medians_ms):
+    order = prepare(
+        subnet=run / "subnets" / bundle.manifest.arch.id,
+        front=run / "fronts" / "pixel1.json",
+        checkpoint=str(run),
+        wish=pipeline.Wish(),
+    )
+    order = replace(order, target=Moody(medians_ms))
+    built = build(order, EngineCache(folder=None))
+
+    manifest = assemble(order, built, (attempt_of(order, built),)).manifest
+
+    assert not medians_ms
+    assert manifest.measured.latency_ms == manifest.attempts[-1].measured_ms == 2.0
+    assert manifest.measured.high_ms == pytest.approx(2.2)
+
+
 def test_a_bundle_whose_ladder_fails_is_kept_aside_with_its_report(bundle, run, monkeypatch):
     monkeypatch.setattr("ofa.deploy.ladder.MAX_LOGIT_ERROR", 1e-12)
     subnet = run / "subnets" / bundle.manifest.arch.id
@@ -234,6 +279,35 @@ def test_bench_times_every_engine_against_torch(bundle):
     assert all(0 < speed.median_ms <= speed.tail_ms for speed in found.speeds)
     assert found.memory_mb["onnxruntime-fp32"] > 0
     assert "torch.compile" in found.left_out
+
+
+@pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")
+def test_bench_times_the_engine_behind_ssh_for_each_number_of_threads(bundle, tmp_path):
+    with ssh_server(tmp_path) as server:
+        found = pipeline.bench(
+            bundle=bundle.path,
+            target=server.address,
+            threads=(1, 2),
+            repeats=5,
+            python=sys.executable,
+            ssh_config=server.config,
+        )
+
+    assert [(speed.name, speed.threads) for speed in found.speeds] == [
+        ("onnxruntime-fp32", 1), ("onnxruntime-fp32", 2),
+    ]  # fmt: skip
+    assert all(0 < speed.median_ms <= speed.tail_ms for speed in found.speeds)
+    assert found.machine == describe_machine()
+
+
+@pytest.mark.slow  # compiles C++, and torch's headers before that
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++: apt-get install g++")
+def test_bench_times_torch_compile_where_it_is_asked_for(bundle):
+    found = pipeline.bench(bundle=bundle.path, batches=(1,), threads=(1,), repeats=5, compile=True)
+
+    assert [speed.name for speed in found.speeds][1:] == ["torch eager", "torch.compile"]
+    assert not found.left_out
 
 
 def test_a_bundle_is_read_back_checked(bundle):

@@ -19,6 +19,12 @@ def _add_flags(parser: ArgumentParser) -> None:
         help="where: local, ssh://[user@]host[:port] or adb:SERIAL",
     )
     parser.add_argument(
+        "--python",
+        default="python3",
+        metavar="PATH",
+        help="interpreter of an ssh target, with numpy and onnxruntime",
+    )
+    parser.add_argument(
         "--batches", type=list[int], default=[1, 8, 32], metavar="[N,…]", help="images a run"
     )
     parser.add_argument(
@@ -36,6 +42,7 @@ def _bench(options: Namespace, track: pipeline.Track) -> Benched:
         threads=options.threads,
         repeats=options.repeats,
         compile=options.compile,
+        python=options.python,
     )
 
 

@@ -38,6 +38,8 @@ def bench(
     threads: Sequence[int] = (1, 2),
     repeats: int = 200,
     compile: bool = False,
+    python: str = "python3",
+    ssh_config: Path | None = None,
 ) -> Benched:
     """Time the engines of a bundle here or on a target, against torch eager and ``torch.compile``.
 
@@ -46,6 +48,8 @@ def bench(
         target: ``local``, ``ssh://[user@]host[:port]`` or ``adb:<serial>``; another device than
             this one times its ONNX engines, one image a run.
         compile: Whether to time ``torch.compile`` as well, which takes a C++ compiler and a minute.
+        python: Interpreter of an ssh target, with numpy and ONNX Runtime.
+        ssh_config: Configuration of ssh to use in place of the user's own.
 
     Raises:
         BadArtifact: If a file of the bundle is not what its manifest says.
@@ -56,7 +60,7 @@ def bench(
 
     loaded = load_bundle(bundle)
     if target != "local":
-        device = open_target(target)
+        device = open_target(target, python=python, ssh_config=ssh_config)
         remote = bench_remote(loaded, device, threads=threads, repeats=repeats)
         return Benched(
             path=bundle,

@@ -8,6 +8,8 @@ one image, as phones do, so that its memory is planned for one.
 import contextlib
 import io
 import logging
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -45,7 +47,7 @@ class ExecuTorchSession(AbstractSession):
     def __init__(self, program: bytes, *, threads: int = 1) -> None:
         if program[4:6] != _MAGIC:
             raise BadArtifact("engine: is no ExecuTorch program; deploy it again")
-        with _quiet():
+        with _quiet(), _silent_stderr():
             bindings = optional_module("executorch.extension.pybindings.portable_lib")
             runtime = optional_module("executorch.runtime").Runtime.get()
             bindings._unsafe_reset_threadpool(threads)  # the one way to tell it how many
@@ -140,6 +142,20 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             logging.disable(before)
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep back what the compiled parts write about the processor, which no logger sees."""
+    sys.stderr.flush()
+    kept, sink = os.dup(2), os.memfd_create("executorch")
+    os.dup2(sink, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
 
 
 EXECUTORCH = Runtime(

@@ -227,3 +227,16 @@ def test_a_layer_that_no_clock_resolves_is_not_shown_to_the_picosecond(report_da
 
     assert "&lt;\N{NO-BREAK SPACE}0.001\N{NO-BREAK SPACE}ms" in text
     assert "e-07" not in text.partition("Where the milliseconds go")[2].partition("</section>")[0]
+
+
+def test_tables_that_fold_on_a_phone_stay_tables_to_a_screen_reader(report_data):
+    html = render_report(report_data)
+    folding = re.findall(r'<table class="promises".*?</table>', html, flags=re.DOTALL)
+
+    assert len(folding) == 3
+    for table in folding:
+        assert 'role="table"' in table
+        body = table[table.index("<tbody") :]
+        for tag, role in (("tr", "row"), ("th", "rowheader"), ("td", "cell")):
+            tags = re.findall(rf"<{tag}\b[^>]*>", body)
+            assert tags and all(f'role="{role}"' in found for found in tags)
