@@ -16,6 +16,7 @@ from ofa.errors import OfaError
 from ofa.fleet_files import read_fleet
 from ofa.pipeline import match_devices
 from ofa.pipeline.kept import Kept
+from ofa.run_files import read_front, read_subnet
 
 FLEET = ["search", "--devices", "pixel1", "note10", "--budgets", "0.0001,0%,80%"]
 
@@ -37,6 +38,28 @@ def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
     assert [len(choice.archs) for choice in outcome.portfolio] == [1, 2, 3]
     assert outcome.portfolio[0].num_requests == 4
     assert (tmp_path / "fleet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_pick_of_a_fleet_is_cut_out_and_its_front_written(tmp_path, capsys):
+    fleet, out = tmp_path / "fleet.json", tmp_path / "run"
+    assert main([*FLEET, "--quiet", "--out", str(tmp_path)]) == 0
+    device = read_fleet(fleet).devices[1]
+    most = device.picks[2]
+    assert most.point
+    words = ["extract", "--front", str(fleet), "--out", str(out)]
+
+    assert main([*words, "--device", "note10", "--budget-ms", str(most.budget_ms)]) == 0
+
+    assert read_subnet(out / "subnets" / most.point.arch.id)[1].arch == most.point.arch
+    front = read_front(out / "fronts" / "note10.json")
+    assert front.chosen.arch == most.point.arch and front.front == device.front
+    for flags, mend in [
+        ([], "a fleet needs --device and --budget-ms"),
+        (["--device", "s10", "--budget-ms", "1"], "name one of: pixel1, note10"),
+        (["--device", "note10", "--budget-ms", "0.001"], "raise the budget"),
+    ]:
+        assert main([*words, *flags]) == 1
+        assert mend in capsys.readouterr().err
 
 
 def test_a_fleet_file_gives_every_device_budgets_of_its_own(tmp_path, capsys):
