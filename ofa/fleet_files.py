@@ -106,6 +106,16 @@ def write_fleet(path: Path, outcome: FleetOutcome, *, inputs: Mapping[str, Path]
     artifacts.write_json(path, {"fleet": asdict(outcome)}, schema=_FLEET, inputs=inputs)
 
 
+def is_fleet(path: Path) -> bool:
+    """Whether a JSON file says that it holds a fleet.
+
+    Raises:
+        BadArtifact: If it is missing, or not a JSON object.
+    """
+    schema = artifacts.read_foreign_json(path).get("schema")
+    return isinstance(schema, dict) and schema.get("name") == _FLEET
+
+
 def read_fleet(path: Path) -> FleetOutcome:
     """What a fleet's search found.
 

@@ -57,7 +57,7 @@ class Round:
     """One turn of search and measurement.
 
     Attributes:
-        num_measured: Archs measured that had not been before.
+        num_measured: Archs measured that no earlier round had.
         gap: Predicted minus measured, mean over the candidates, percentage points.
         winner_gap: The same of the best predicted alone.
         best_top1: Best measured top-1 among the candidates, percent.

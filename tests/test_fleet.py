@@ -1,13 +1,22 @@
 """``ofa search --devices``: from names and budgets to a fleet's file, picture and table."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from unittest import mock
 
+import numpy as np
 import pytest
 
+import ofa.search.fleet as fleet_module
 from ofa.cli import main
 from ofa.errors import OfaError
 from ofa.fleet_files import read_fleet
 from ofa.pipeline import match_devices
+from ofa.pipeline.kept import Kept
+from ofa.run_files import read_front, read_subnet
 
 FLEET = ["search", "--devices", "pixel1", "note10", "--budgets", "0.0001,0%,80%"]
 
@@ -31,6 +40,28 @@ def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
     assert (tmp_path / "fleet.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_pick_of_a_fleet_is_cut_out_and_its_front_written(tmp_path, capsys):
+    fleet, out = tmp_path / "fleet.json", tmp_path / "run"
+    assert main([*FLEET, "--quiet", "--out", str(tmp_path)]) == 0
+    device = read_fleet(fleet).devices[1]
+    most = device.picks[2]
+    assert most.point
+    words = ["extract", "--front", str(fleet), "--out", str(out)]
+
+    assert main([*words, "--device", "note10", "--budget-ms", str(most.budget_ms)]) == 0
+
+    assert read_subnet(out / "subnets" / most.point.arch.id)[1].arch == most.point.arch
+    front = read_front(out / "fronts" / "note10.json")
+    assert front.chosen.arch == most.point.arch and front.front == device.front
+    for flags, mend in [
+        ([], "a fleet needs --device and --budget-ms"),
+        (["--device", "s10", "--budget-ms", "1"], "name one of: pixel1, note10"),
+        (["--device", "note10", "--budget-ms", "0.001"], "raise the budget"),
+    ]:
+        assert main([*words, *flags]) == 1
+        assert mend in capsys.readouterr().err
+
+
 def test_a_fleet_file_gives_every_device_budgets_of_its_own(tmp_path, capsys):
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text("devices:\n  pixel1: [25%]\n  note10: [50%, 90%]\n")
@@ -40,6 +71,34 @@ def test_a_fleet_file_gives_every_device_budgets_of_its_own(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == str(tmp_path / "fleet.json")
     devices = read_fleet(tmp_path / "fleet.json").devices
     assert [len(device.picks) for device in devices] == [1, 2]
+
+
+def test_a_fleet_that_was_killed_goes_on_and_ends_the_same(tmp_path):
+    words = [sys.executable, "-m", "ofa", *FLEET, "--quiet", "--out"]
+    pool = tmp_path / "killed" / "fleet.partial" / "pool.safetensors"
+    killed = subprocess.Popen([*words, str(tmp_path / "killed")])
+    while not pool.exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+
+    with mock.patch.object(fleet_module, "_pool", side_effect=AssertionError("made again")):
+        assert main([*FLEET, "--quiet", "--out", str(tmp_path / "killed")]) == 0
+    assert main([*FLEET, "--quiet", "--out", str(tmp_path / "whole")]) == 0
+
+    assert not pool.parent.exists()
+    assert read_fleet(tmp_path / "killed/fleet.json") == read_fleet(tmp_path / "whole/fleet.json")
+
+
+def test_what_another_search_left_behind_is_not_used(tmp_path):
+    kept = Kept(tmp_path, "one request")
+    kept("pool", lambda: {"top1": np.array([1.0])})
+
+    again = kept("pool", lambda: {"top1": np.array([2.0])})
+    other = Kept(tmp_path, "another")("pool", lambda: {"top1": np.array([3.0])})
+
+    assert again["top1"] == [1.0] and other["top1"] == [3.0]
 
 
 @pytest.mark.parametrize(

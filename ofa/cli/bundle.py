@@ -7,18 +7,38 @@ from jsonargparse import ArgumentParser, Namespace
 from ofa import pipeline
 from ofa.cli import flags
 from ofa.cli.command import Command
+from ofa.errors import OfaError
+from ofa.fleet_files import is_fleet
 
 
 def _add_extract_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--front", type=Path, required=True, help="a fronts/DEVICE.json of ofa search"
+        "--front",
+        type=Path,
+        required=True,
+        help="a fronts/DEVICE.json of ofa search, or a fleet.json with --device and --budget-ms",
+    )
+    parser.add_argument("--device", default=None, metavar="NAME", help="device of the fleet")
+    parser.add_argument(
+        "--budget-ms", type=float, default=None, metavar="MS", help="latency to stay within there"
     )
     flags.add_checkpoint(parser)
     flags.add_out(parser, "runs/search")
 
 
 def _extract(options: Namespace, track: pipeline.Track) -> Path:
-    return pipeline.extract(front=options.front, checkpoint=options.checkpoint, out=options.out)
+    front, of_fleet = options.front, is_fleet(options.front)
+    asked = (options.device is not None, options.budget_ms is not None)
+    if of_fleet != all(asked) or of_fleet != any(asked):
+        raise OfaError(
+            f"{front}: a fleet needs --device and --budget-ms to tell which subnet is meant; the "
+            "front of one device takes neither"
+        )
+    if of_fleet:
+        front = pipeline.front_of_fleet(
+            fleet=front, device=options.device, budget_ms=options.budget_ms, out=options.out
+        )
+    return pipeline.extract(front=front, checkpoint=options.checkpoint, out=options.out)
 
 
 def _add_deploy_flags(parser: ArgumentParser) -> None:
@@ -44,6 +64,10 @@ EXTRACT = Command(
     example="ofa extract --front runs/pixel/fronts/pixel1.json --out runs/pixel",
     add_flags=_add_extract_flags,
     run=_extract,
+    details=(
+        "Of a fleet, --device and --budget-ms say whose subnet; its front is written to "
+        "OUT/fronts/DEVICE.json, which ofa deploy takes."
+    ),
 )
 
 DEPLOY = Command(

@@ -8,6 +8,7 @@
     device     profile        latency model   ofa.pipeline.device
     both       search         front           ofa.pipeline.front
     both       search_fleet   fleet           ofa.pipeline.fleet
+    fleet      front_of_fleet front           ofa.pipeline.fleet_pick
     front      extract        subnet          ofa.pipeline.subnet
     subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
@@ -39,6 +40,7 @@ from ofa.pipeline.device import (
 )
 from ofa.pipeline.finetune import FineTuned, finetune
 from ofa.pipeline.fleet import match_devices, read_fleet_file, search_fleet
+from ofa.pipeline.fleet_pick import front_of_fleet
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
@@ -71,6 +73,7 @@ __all__ = [
     "find_learning_rate",
     "finetune",
     "fit_predictor",
+    "front_of_fleet",
     "ingest_profile",
     "match_devices",
     "pack",

@@ -1,5 +1,6 @@
 """Predictor and many devices to a fleet: fronts, picks, and the few subnets that serve all."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import ofa
 from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import InfeasibleBudget, OfaError, UnknownDevice
 from ofa.fleet_files import Choice, DeviceOutcome, FleetOutcome, Pick, write_fleet
 from ofa.opened import find_checkpoint, predictor
 from ofa.pipeline.device import devices as known_devices
+from ofa.pipeline.kept import Kept
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.table import DeviceTable, device_table
 from ofa.run_files import FrontPoint
-from ofa.space import AnyEncoding, encoding_of
+from ofa.space import AnyCostTable, AnyEncoding, CostTable, encoding_of
 
 if TYPE_CHECKING:
     from ofa.search import Fleet, Range
@@ -100,7 +103,8 @@ def search_fleet(
         limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
 
     Returns:
-        ``out/fleet.json``; a picture, ``fleet.png``, lies beside it.
+        ``out/fleet.json``; a picture, ``fleet.png``, lies beside it. Until it is written,
+        ``out/fleet.partial`` keeps what is done, and an equal search goes on from there.
 
     Raises:
         InfeasibleBudget: If no device can keep any of its budgets, or no subnet keeps the limits.
@@ -128,6 +132,16 @@ def search_fleet(
             f"no device keeps any of its budgets; the lowest that can be kept: "
             f"{', '.join(lowest[:5])}: raise the budgets, or ask for shares such as 25%"
         )
+    inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
+    request = {
+        "ofa": ofa.__version__,
+        "inputs": {name: artifacts.sha256(path) for name, path in inputs.items()},
+        "budgets_ms": asked_ms,
+        "tables": [_digest(target.latency_ms) for target in targets],
+        "limits": limits or {},
+        "seed": seed,
+    }
+    kept = Kept(out / "fleet.partial", artifacts.digest(request))
     fleet = search(
         encoding,
         accuracy=predictor(folder, encoding),
@@ -136,6 +150,7 @@ def search_fleet(
         rng=np.random.default_rng(seed),
         known=np.concatenate([reach.cheapest for reach in ranges]),
         limits=bounds,
+        remember=kept,
     )
     outcome = FleetOutcome(
         devices=tuple(
@@ -149,8 +164,8 @@ def search_fleet(
         limits=limits or {},
     )
     path = out / "fleet.json"
-    inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
     write_fleet(path, outcome, inputs=inputs)
+    kept.forget()
 
     from ofa.deploy.fleet_picture import draw_fleet  # loads torch, which an error need not wait for
 
@@ -175,6 +190,16 @@ def parse_budget(text: str, reach: "Range") -> float:
             "from 0% to 100%, such as 25%"
         )
     return reach.lowest + number / 100 * (reach.highest - reach.lowest) if share else number
+
+
+def _digest(table: AnyCostTable) -> str:
+    """SHA-256 of all costs of a table."""
+    parts = (
+        (table.fixed, table.slots)
+        if isinstance(table, CostTable)
+        else (table.stem, table.slots, table.tail)
+    )
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
 def _outcome(

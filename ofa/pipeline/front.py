@@ -53,7 +53,7 @@ def search(
             millisecond buys less accuracy than on average.
         num_candidates: Archs whose accuracy is measured on the search split before one is chosen.
         rounds: Turns of search and measurement at most; see ``ofa.pipeline.rounds``. With more than
-            one, ``out/accuracy.jsonl`` keeps what was measured.
+            one, or without a trusted predictor, ``out/accuracy.jsonl`` keeps what was measured.
         strategy: Name in ``ofa.search.STRATEGIES``.
         limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
 
@@ -105,7 +105,7 @@ def search(
             search_with, accuracy=trusted, budget_ms=budget_ms, num_candidates=num_candidates
         )
     else:
-        kept = out / files.ACCURACY if rounds > 1 else None
+        kept = out / files.ACCURACY if rounds > 1 or not trusted else None
         with artifacts.claimed(kept) if kept else nullcontext():
             measured = measured_on_search(folder, encoding, out=kept, track=track)
             pairs = measured.pairs

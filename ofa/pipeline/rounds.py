@@ -4,8 +4,9 @@ Whoever takes the best of many predictions takes their luck as well: the predict
 upward, and worst where the predictor knows least. So the most promising archs are measured, the
 pairs are fed back, and the front is searched again. The choice is made by measurement.
 
-A search leaves its inputs as they are: what it measures goes to the run's own ``accuracy.jsonl``,
-where a second start finds it.
+A search leaves its inputs as they are: what it measures goes to the run's own ``accuracy.jsonl``.
+A second start asks the same archs in the same order and finds them there, so that a search that
+was killed ends like one that was not.
 
 Source: iterative predictor-based search, e.g. BRP-NAS, Dudziak et al., NeurIPS 2020,
 arXiv:2007.08668.
@@ -65,21 +66,26 @@ class Measured:
     Attributes:
         top1: Measures one arch, percent.
         keep: Told of every new pair.
+        known: Pairs of an earlier start, taken in place of measuring them again.
+        pairs: What this search has asked.
     """
 
     encoding: AnyEncoding
     top1: Callable[[AnyArch], float]
     keep: Callable[[AnyArch, float], None] = lambda arch, top1: None
     track: Track = untracked
+    known: Pairs = field(default_factory=dict)
     pairs: Pairs = field(default_factory=dict)
 
     def __call__(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
         """Top-1 of each arch, percent."""
         archs = self.encoding.decode(genotypes)
         new = [arch for arch in dict.fromkeys(archs) if arch not in self.pairs]
-        for arch in self.track(new, "measuring candidates") if new else ():
-            self.pairs[arch] = self.top1(arch)
-            self.keep(arch, self.pairs[arch])
+        unknown = [arch for arch in new if arch not in self.known]
+        for arch in self.track(unknown, "measuring candidates") if unknown else ():
+            self.known[arch] = self.top1(arch)
+            self.keep(arch, self.known[arch])
+        self.pairs.update({arch: self.known[arch] for arch in new})
         return np.array([self.pairs[arch] for arch in archs], np.float64)
 
 
@@ -153,7 +159,7 @@ def measured_on_search(
         top1=evaluator(folder, "search").top1,
         keep=keep,
         track=track,
-        pairs={record.arch: record.top1 for record in kept},
+        known={record.arch: record.top1 for record in kept},
     )
 
 

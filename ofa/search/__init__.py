@@ -4,7 +4,7 @@ from ofa.search.archive import Archive, Score, Scored
 from ofa.search.bayes import bayes_front
 from ofa.search.evolution import neighbors, random_front, search_front, uniform_archs
 from ofa.search.feasibility import Range, check_budget, reachable_range
-from ofa.search.fleet import Fleet, search_fleet
+from ofa.search.fleet import Arrays, Fleet, search_fleet
 from ofa.search.front import Front
 from ofa.search.gradient import Differentiable, gradient_front
 from ofa.search.grid import grid_front, uniform_front
@@ -26,6 +26,7 @@ __all__ = [
     "STRATEGIES",
     "UNSERVED_LOSS",
     "Archive",
+    "Arrays",
     "Comparison",
     "Differentiable",
     "Fleet",

@@ -3,9 +3,12 @@
 Accuracy does not depend on the device, so a few devices as unlike each other as possible are
 searched, the best archs they met form a pool, and every device ranks that pool by a table lookup.
 What chance left undone is mended around the picks of each device.
+
+After the pool, devices need nothing of each other, so they are done in batches; what each left
+behind can be kept, and a search that was cut off goes on after the last one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +26,16 @@ _NUM_PROBES = 256  # random archs by whose latencies, with the uniform ones, dev
 _NUM_BINS = 64
 _ALIKE = 1e-6  # distance of devices whose latencies differ by a factor alone
 _KEPT_PER_BIN = 16  # of a representative's archs, by latency
+_BATCH = 100  # devices that share what is asked around their picks
+
+Arrays = Mapping[str, np.ndarray]
+Remember = Callable[[str, Callable[[], Arrays]], Arrays]
+"""Arrays of a name: those kept from before, else made, and kept from now on."""
+
+
+def made_anew(name: str, make: Callable[[], Arrays]) -> Arrays:
+    """Arrays of a search that keeps nothing."""
+    return make()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +45,7 @@ class Fleet:
     Attributes:
         fronts: Front of each device.
         representatives: Devices that were searched; the others share what those met.
-        num_evaluations: Distinct archs whose accuracy was kept or asked around a pick.
+        num_evaluations: Archs whose accuracy was asked, for the pool and around picks.
     """
 
     fronts: tuple[Front, ...]
@@ -52,6 +65,7 @@ def search_fleet(
     num_representatives: int = 12,
     max_evaluations: int = 30_000,
     num_rounds: int = 2,
+    remember: Remember = made_anew,
 ) -> Fleet:
     """The fronts of a fleet, refined around the pick of every budget.
 
@@ -67,12 +81,77 @@ def search_fleet(
         num_representatives: Devices that are searched at most.
         max_evaluations: Archs whose accuracy is asked at most, for each of those.
         num_rounds: Times that all single-gene neighbors of every pick are tried.
+        remember: Gives back what an equal search kept before it was cut off; the result is the
+            same.
 
     Raises:
         OfaError: If a score is not a finite number, a latency not above 0, or there is no device.
     """
     if not latencies_ms or len(latencies_ms) != len(budgets_ms):
         raise OfaError("fleet: give one or more devices, each with its budgets")
+    pool = remember(
+        "pool",
+        lambda: _pool(
+            encoding,
+            accuracy=accuracy,
+            latencies_ms=latencies_ms,
+            rng=rng,
+            known=known,
+            limits=limits,
+            num_representatives=num_representatives,
+            max_evaluations=max_evaluations,
+        ),
+    )
+    exhaustive = bool(pool["exhaustive"])
+    asked = int(pool["asked"])
+    found: list[_Ranked] = []
+    for start in range(0, len(latencies_ms), _BATCH):
+        devices = slice(start, start + _BATCH)
+
+        def batch(devices: slice = devices) -> Arrays:
+            met = _Met(encoding, accuracy)
+            met.learn(pool["genotypes"], pool["top1"])
+            fronts = [
+                _front(pool["genotypes"], pool["top1"], latency_ms(pool["genotypes"]))
+                for latency_ms in latencies_ms[devices]
+            ]
+            for _ in range(0 if exhaustive else num_rounds):
+                fronts = _refined(
+                    encoding, met, fronts, latencies_ms[devices], budgets_ms[devices], limits
+                )
+            return _packed(fronts, asked=len(met) - len(pool["top1"]))
+
+        arrays = remember(f"devices-{start + 1}", batch)
+        asked += int(arrays["asked"])
+        found += _unpacked(arrays)
+    return Fleet(
+        fronts=tuple(
+            Front(
+                genotypes=front.genotypes,
+                top1=front.top1,
+                latency_ms=front.latency_ms,
+                num_evaluations=asked,
+                exhaustive=exhaustive,
+            )
+            for front in found
+        ),
+        representatives=tuple(pool["representatives"].tolist()),
+        num_evaluations=asked,
+    )
+
+
+def _pool(
+    encoding: AnyEncoding,
+    *,
+    accuracy: Score,
+    latencies_ms: Sequence[Score],
+    rng: np.random.Generator,
+    known: Genotypes | None,
+    limits: Sequence[Limit],
+    num_representatives: int,
+    max_evaluations: int,
+) -> Arrays:
+    """The best archs that searches of the representatives met, and what they cost."""
     probes = np.concatenate([uniform_archs(encoding), encoding.sample(_NUM_PROBES, rng)])
     probes_ms = np.array([latency_ms(probes) for latency_ms in latencies_ms])
     strange = np.flatnonzero(~(np.isfinite(probes_ms) & (probes_ms > 0)).all(axis=1))
@@ -96,27 +175,16 @@ def search_fleet(
         exhaustive = found.exhaustive
         if exhaustive:  # every arch was met, so that no other search has more to tell
             break
-    pool = met.genotypes if exhaustive else met.best_on([latencies_ms[d] for d in chosen])
+    genotypes = met.genotypes if exhaustive else met.best_on([latencies_ms[d] for d in chosen])
     if known is not None:
-        pool = encoding.unique(np.concatenate([pool, known]))
-    pool_top1 = met.top1_of(pool)
-    fronts = [_front(pool, pool_top1, latency_ms(pool)) for latency_ms in latencies_ms]
-    for _ in range(0 if exhaustive else num_rounds):
-        fronts = _refined(encoding, met, fronts, latencies_ms, budgets_ms, limits)
-    return Fleet(
-        fronts=tuple(
-            Front(
-                genotypes=front.genotypes,
-                top1=front.top1,
-                latency_ms=front.latency_ms,
-                num_evaluations=len(met),
-                exhaustive=exhaustive,
-            )
-            for front in fronts
-        ),
-        representatives=tuple(chosen),
-        num_evaluations=len(met),
-    )
+        genotypes = encoding.unique(np.concatenate([genotypes, known]))
+    return {
+        "genotypes": genotypes,
+        "top1": met.top1_of(genotypes),
+        "representatives": np.array(chosen),
+        "exhaustive": np.array(exhaustive),
+        "asked": np.array(len(met)),
+    }
 
 
 class _Met:
@@ -158,6 +226,13 @@ class _Met:
                 raise OfaError("fleet: the accuracy of an arch is not a finite number")
         return self._top1[self._order[np.searchsorted(self._keys, keys)]]
 
+    def learn(self, genotypes: Genotypes, top1: Float[np.ndarray, "n"]) -> None:
+        """Take in distinct archs whose accuracy is known, before any was asked."""
+        keys = genotypes.astype(np.uint64) @ self._weights
+        self._order = np.argsort(keys)
+        self._keys = keys[self._order]
+        self._genotypes, self._top1 = [genotypes], top1
+
     def best_on(self, latencies_ms: Sequence[Score]) -> Genotypes:
         """The most accurate archs of every latency bin, on any of some devices."""
         genotypes, kept = self.genotypes, np.zeros(len(self), bool)
@@ -184,6 +259,26 @@ def _front(genotypes: Genotypes, top1: np.ndarray, latency_ms: np.ndarray) -> _R
     kept = np.flatnonzero(non_dominated(latency_ms, top1))
     kept = kept[np.argsort(latency_ms[kept])]
     return _Ranked(genotypes=genotypes[kept], top1=top1[kept], latency_ms=latency_ms[kept])
+
+
+def _packed(fronts: Sequence[_Ranked], *, asked: int) -> Arrays:
+    return {
+        "genotypes": np.concatenate([front.genotypes for front in fronts]),
+        "top1": np.concatenate([front.top1 for front in fronts]),
+        "latency_ms": np.concatenate([front.latency_ms for front in fronts]),
+        "ends": np.cumsum([len(front.top1) for front in fronts]),
+        "asked": np.array(asked),
+    }
+
+
+def _unpacked(arrays: Arrays) -> list[_Ranked]:
+    parts = [
+        np.split(arrays[name], arrays["ends"][:-1]) for name in ("genotypes", "top1", "latency_ms")
+    ]
+    return [
+        _Ranked(genotypes=genotypes, top1=top1, latency_ms=latency_ms)
+        for genotypes, top1, latency_ms in zip(*parts, strict=True)
+    ]
 
 
 def _farthest(probes_ms: Float[np.ndarray, "devices probes"], *, num: int) -> list[int]:

@@ -25,11 +25,20 @@ def flattering(genotypes):
     return truth(genotypes) + 30.0 * (genotypes[:, 0] == 0)
 
 
-def settled(encoding, *, max_rounds, accuracy=flattering, refit=lambda pairs: truth, kept=None):
+def settled(
+    encoding,
+    *,
+    max_rounds,
+    accuracy=flattering,
+    refit=lambda pairs: truth,
+    kept=None,
+    known=None,
+):
     latency_ms = cost_table(encoding, macs)
     measured = Measured(
         encoding=encoding,
         top1=lambda arch: float(truth(encoding.encode([arch]))[0]),
+        known=known or {},
         keep=lambda arch, top1: kept.append(arch) if kept is not None else None,
     )
     return settle(
@@ -76,3 +85,23 @@ def test_a_measurement_can_score_in_the_place_of_a_predictor(encoding):
     outcome = settled(encoding, max_rounds=1, accuracy=truth)
 
     assert outcome.rounds[0].gap == 0
+
+
+def test_a_search_that_was_killed_between_measurements_ends_like_one_that_was_not(encoding):
+    def measure(arch):
+        return float(truth(encoding.encode([arch]))[0])
+
+    def refit(pairs):
+        """Depends on every pair, so that one too many would show."""
+        return lambda genotypes: truth(genotypes) + len(pairs) * 0.01 * genotypes[:, 1]
+
+    measured = []
+    whole = settled(encoding, max_rounds=5, refit=refit, kept=measured)
+    known = {arch: measure(arch) for arch in measured[:6]}
+    again = []
+
+    resumed = settled(encoding, max_rounds=5, refit=refit, known=known, kept=again)
+
+    assert resumed.rounds == whole.rounds
+    np.testing.assert_array_equal(resumed.front.genotypes, whole.front.genotypes)
+    assert again == measured[6:]

@@ -1,0 +1,43 @@
+"""What a long search leaves behind, so that an equal one goes on where it was cut off.
+
+Every part is one file, written whole or not at all; parts of another request are made anew.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ofa import artifacts
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Arrays in a folder.
+
+    Attributes:
+        folder: One file a name.
+        request: Digest of all that decides the arrays.
+    """
+
+    folder: Path
+    request: str
+
+    def __call__(self, name: str, make: Callable[[], Arrays]) -> Arrays:
+        """Arrays of a name: those kept from before, else made, and kept from now on."""
+        path = self.folder / f"{name}.safetensors"
+        if path.exists():
+            arrays, notes = artifacts.read_tensors(path)
+            if notes.get("request") == self.request:
+                return arrays
+        arrays = make()
+        artifacts.write_tensors(path, arrays, {"request": self.request})
+        return arrays
+
+    def forget(self) -> None:
+        """Remove the folder, once the result is written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
