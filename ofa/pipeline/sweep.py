@@ -6,6 +6,7 @@ The study is a file of its own, so that a sweep that was cut off goes on with th
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,7 @@ def sweep(
         epochs: Of each, instead of the recipe's; its phases are shortened alike.
 
     Raises:
+        InUse: If another process sweeps into ``out``.
         MissingExtra: If Optuna is not installed.
         OfaError: If a field or value is impossible, the folder holds a sweep of something else, or
             every trial failed.
@@ -94,9 +96,12 @@ def sweep(
     short = with_fields(recipe, shortened(recipe.train.phases, epochs)) if epochs else recipe
     for field in varied:  # a misspelt field shows before anything is trained
         with_fields(short, {field.field: field.first})
-    study = _study(short, varied, out=out, seed=seed)
-    while len(_trials(study)) < num_trials:
-        _run(study, short, varied, out=out, progress=progress)
+    if find_spec("optuna") is None:
+        raise MissingExtra("sweep: needs Optuna; pip install 'ofa-toolkit[sweep]'")
+    with artifacts.claimed(out, is_folder=True):
+        study = _study(short, varied, out=out, seed=seed)
+        while len(_trials(study)) < num_trials:
+            _run(study, short, varied, out=out, progress=progress)
     trials = _trials(study)
     finished = [trial for trial in trials if trial.outcome == "complete"]
     if not finished:
@@ -113,17 +118,11 @@ def sweep(
 
 
 def _study(recipe: Recipe, varied: "Sequence[Varied]", *, out: Path, seed: int) -> "optuna.Study":
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingExtra(
-            "a sweep needs Optuna; install it: pip install 'ofa-toolkit[sweep]'"
-        ) from error
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    out.mkdir(parents=True, exist_ok=True)
     with _journal(out / _STUDY):
         study = optuna.create_study(
             study_name="sweep",

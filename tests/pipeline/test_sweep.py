@@ -1,6 +1,5 @@
 """Sweeps train a small recipe for real, in seconds."""
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_study_that_is_no_study_is_named(recipe, tmp_path):
 
 
 def test_without_optuna_the_install_line_is_told(recipe, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.setattr("ofa.pipeline.sweep.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtra, match=r"pip install 'ofa-toolkit\[sweep\]'"):
         swept(recipe, tmp_path / "sweep", 1)
