@@ -1,6 +1,7 @@
 """Sweeps train a small recipe for real, in seconds."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from PIL import Image
@@ -78,7 +79,8 @@ def test_a_study_that_is_no_study_is_named(recipe, tmp_path):
 
 
 def test_without_optuna_the_install_line_is_told(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr("ofa.pipeline.sweep.find_spec", lambda name: None)
+    module = import_module("ofa.pipeline.sweep")  # the package's name of that is the function
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
 
     with pytest.raises(MissingExtra, match=r"pip install 'ofa-toolkit\[sweep\]'"):
         swept(recipe, tmp_path / "sweep", 1)
