@@ -26,6 +26,15 @@ def show(what: "Table | str | Path") -> None:
     Console(soft_wrap=isinstance(what, str)).print(what, highlight=False)
 
 
+def show_next(command: str) -> None:
+    """Tell somebody at a terminal what to type next; on stderr, so that results stay alone."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        console.print(f"next: {command}", highlight=False, soft_wrap=True)
+
+
 def show_json(result: Any) -> None:
     """Print a result as JSON on stdout: dataclasses as objects, paths as strings."""
     from pydantic import TypeAdapter
