@@ -5,6 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa import pipeline
+from ofa.checkpoint import ACCURACY
 from ofa.cli import flags, screen
 from ofa.cli.command import Command
 from ofa.errors import OfaError
@@ -57,8 +58,9 @@ def _shard(text: str) -> pipeline.Shard:
 
 
 def _show(path: Path) -> None:
-    screen.show(path)
-    screen.show_next(f"ofa fit-predictor --checkpoint {path.parent}")
+    screen.show(str(path))
+    if path.name == ACCURACY:  # the others are parts, of processes beside one another
+        screen.show_next(f"ofa fit-predictor --checkpoint {path.parent}")
 
 
 SAMPLE = Command(

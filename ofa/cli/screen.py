@@ -1,7 +1,6 @@
 """How results look on a terminal: tables, lines, JSON."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ def table(title: str, *columns: str) -> "Table":
     return made
 
 
-def show(what: "Table | str | Path") -> None:
+def show(what: "Table | str") -> None:
     """Print a table or a line on stdout."""
     from rich.console import Console
 
