@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ofa.cli import COMMANDS
+from ofa.cli import COMMANDS, main
 from ofa.cli.parsing import build_parser, options_of
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ def test_documents_show_commands():
 
 @pytest.mark.parametrize(("command", "rest"), shown(COMMAND))
 def test_a_command_shown_is_one_and_has_the_options_shown(command, rest):
-    assert command in COMMANDS or command == "COMMAND"
+    assert command in COMMANDS
     known = {*options_of(PARSER, command), "--help"}
 
     assert [flag for flag in flags(rest) if flag not in known] == []
@@ -106,3 +106,59 @@ def test_the_supernet_is_used_as_the_page_about_it_shows(monkeypatch):
     exec(code, names)
 
     assert names["logits"].shape == (1, 10)
+
+
+def sessions(path):
+    """Commands that a document shows together with what they print."""
+    blocks = re.findall(r"^```\n\$ (ofa .*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+    return [
+        (lines[0], [line for line in lines[1:] if line]) for b in blocks if (lines := b.split("\n"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        pytest.param(command, printed, id=command)
+        for path in (ROOT / "README.md", ROOT / "docs/tour.md")
+        for command, printed in sessions(path)
+        if command != "ofa specialize --device pixel"  # the demo, which CI runs by itself
+    ],
+)
+def test_a_command_prints_what_is_shown(command, printed, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(ROOT)
+
+    main(shlex.split(command)[1:])
+
+    told = capsys.readouterr()
+    lines = {alike(line) for line in (told.out + told.err).splitlines()}
+    assert [line for line in printed if line != "..." and alike(line) not in lines] == []
+
+
+def alike(line):
+    """A line without what another processor rounds otherwise: its numbers, and its blanks."""
+    return " ".join(re.sub(r"[\d.e,+−-]*\d", "#", line).split())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_own_images_come_to_an_engine_by_the_lines_of_the_readme(
+    striped_images, monkeypatch, tmp_path
+):
+    text = (ROOT / "README.md").read_text()
+    block = re.search(r"## Your images\n.*?```\n(.*?)```", text, re.DOTALL)[1]
+    smaller = {
+        "--out runs/mine": "--out runs/mine --recipe tiny --data.num_search 60",
+        "--num 1000": "--num 40",
+        "--device host": "--device pixel",  # which needs no profile of this machine
+        "IMAGES": str(striped_images),
+    }
+    for long, short in smaller.items():
+        block = block.replace(long, short)
+    monkeypatch.chdir(tmp_path)
+
+    for line in block.splitlines():
+        assert main([*shlex.split(line)[1:], "--quiet"]) == 0, line
+
+    assert list(tmp_path.glob("runs/specialize/bundles/*-pixel1/engine.onnx"))

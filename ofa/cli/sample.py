@@ -5,7 +5,8 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ofa import pipeline
-from ofa.cli import flags
+from ofa.checkpoint import ACCURACY
+from ofa.cli import flags, screen
 from ofa.cli.command import Command
 from ofa.errors import OfaError
 
@@ -63,11 +64,18 @@ def _shard(text: str) -> pipeline.Shard:
     return pipeline.Shard(index=int(index), count=int(count))
 
 
+def _show(path: Path) -> None:
+    screen.show(str(path))
+    if path.name == ACCURACY:  # the others are parts, of processes beside one another
+        screen.show_next(f"ofa fit-predictor --checkpoint {path.parent}")
+
+
 SAMPLE = Command(
     help="measure subnets of a supernet, on where it was cut off",
     example="ofa sample --checkpoint runs/fashion_mnist --num 1200",
     add_flags=_add_flags,
     run=_sample,
+    show=_show,
     details=(
         "Each subnet is recalibrated and counted on the search split; accuracy.jsonl beside "
         "the weights grows by one line a subnet. Processes that share the folder, on one machine "

@@ -1,7 +1,6 @@
 """How results look on a terminal: tables, lines, JSON."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,11 +18,20 @@ def table(title: str, *columns: str) -> "Table":
     return made
 
 
-def show(what: "Table | str | Path") -> None:
+def show(what: "Table | str") -> None:
     """Print a table or a line on stdout."""
     from rich.console import Console
 
     Console(soft_wrap=isinstance(what, str)).print(what, highlight=False)
+
+
+def show_next(command: str) -> None:
+    """Tell somebody at a terminal what to type next; on stderr, so that results stay alone."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        console.print(f"next: {command}", highlight=False, soft_wrap=True)
 
 
 def show_json(result: Any) -> None:

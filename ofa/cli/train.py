@@ -57,7 +57,8 @@ def _train(options: Namespace, track: pipeline.Track) -> "Path | list[PhaseEstim
 
 def _show(result: "Path | list[PhaseEstimate] | RangeTest") -> None:
     if isinstance(result, Path):
-        screen.show(result)
+        screen.show(str(result))
+        screen.show_next(f"ofa sample --checkpoint {result.parent} --num 1000")
     elif isinstance(result, list):
         _show_plan(result)
     else:
