@@ -8,8 +8,8 @@
     python tests/hostile/confined.py --guided 0 10000 ...  libFuzzer looks for inputs that reach new
                                                            lines (atheris: the extra "fuzz")
 
-Each format has a process, forked before it read anything. It may take 1 GiB above what a sound file
-left it with and 10 s of a processor an input; it may write nowhere but into the reader's own folder,
+Each format has a process, forked before it read anything. It may take 1 GiB above what a sound
+file left it with and 10 s of a processor an input; it may write nowhere but into the reader's own folder,
 start no program and open no connection. A reader returns, or raises an ``OfaError`` that can be
 printed; anything else is a failure. What was tried is one line of JSON a format.
 """
