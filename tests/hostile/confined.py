@@ -9,9 +9,9 @@
                                                            lines (atheris: the extra "fuzz")
 
 Each format has a process, forked before it read anything. It may take 1 GiB above what a sound
-file left it with and 10 s of a processor an input; it may write nowhere but into the reader's own folder,
-start no program and open no connection. A reader returns, or raises an ``OfaError`` that can be
-printed; anything else is a failure. What was tried is one line of JSON a format.
+file left it with and 10 s of a processor an input; it may write nowhere but into the reader's own
+folder, start no program and open no connection. A reader returns, or raises an ``OfaError`` that
+can be printed; anything else is a failure. What was tried is one line of JSON a format.
 """
 
 import argparse
