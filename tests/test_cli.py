@@ -2,10 +2,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ofa.cli import COMMANDS, main
+
+ROOT = Path(__file__).parent.parent
 
 
 def fails(capsys, *argv: str) -> str:
