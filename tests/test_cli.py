@@ -8,12 +8,15 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 from jsonargparse import Namespace
 
 from ofa.cli import COMMANDS, main
 from ofa.pipeline import untracked
+
+ROOT = Path(__file__).parent.parent
 
 
 def fails(capsys, *argv: str) -> str:

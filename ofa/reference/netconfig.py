@@ -101,6 +101,8 @@ def _specialised(
         raise BadArtifact(f"name {config['name']!r} is not one of {sorted(_FAMILIES)}")
     family = _FAMILIES[config["name"]]
     stem, classifier = config["first_conv"], config["classifier"]
+    if len(blocks) < 2:
+        raise BadArtifact("blocks: one fixed block and one elastic block or more are needed")
     (_, first), *elastic = blocks
     groups = _stages([block for _, block in elastic])
     head, feature = config.get("final_expand_layer"), config["feature_mix_layer"]
