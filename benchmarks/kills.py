@@ -132,7 +132,8 @@ def _run(command: Command, folder: Path) -> None:
     tempfile.tempdir = None
     (folder / "tmp").mkdir(exist_ok=True)
     log = os.open(folder / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    os.dup2(log, 1), os.dup2(log, 2)
+    for stream in (1, 2):
+        os.dup2(log, stream)
     os.chdir(folder)
     os._exit(command.run(folder))
 

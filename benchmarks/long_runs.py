@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -107,7 +108,7 @@ def _slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Slope of a straight line, and half its 95 % confidence interval."""
     if np.ptp(y) == 0:
         return 0.0, 0.0
-    line = stats.linregress(x, y)
+    line: Any = stats.linregress(x, y)
     return line.slope, line.stderr * float(stats.t.ppf(0.975, len(x) - 2))
 
 

@@ -5,6 +5,7 @@ and its augmentation. So a run that was cut off goes on at the step it had come 
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -292,15 +293,14 @@ class SupernetModule(lightning.LightningModule):
         average_gradients_(self.supernet.parameters(), self.ranks, batches=train.accumulate)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
-        precision = self.trainer.precision_plugin
-        scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
+        scaler = self._scaler()
         parameters = self.supernet.parameters()
-        if not is_finite_step(self._batches, parameters, self.ranks, scaled=bool(scaler)):
+        if not is_finite_step(self._batches, parameters, self.ranks, scaled=scaler is not None):
             self._leave_out()
             return
         self._num_skipped = 0
         if train.gradient_clip:
-            if scaler:
+            if scaler is not None:
                 scaler.unscale_(optimizer)
             self.clip_gradients(optimizer, train.gradient_clip, "norm")
         optimizer.step()
@@ -324,12 +324,20 @@ class SupernetModule(lightning.LightningModule):
         _log.warning("%s; left out", problem)
         reset_spoiled_statistics_(self.supernet)
         # Without gradients the optimizer counts the step and changes nothing; a scaler of half
-        # precision wants to see what overflowed, and holds back by itself.
+        # precision insists on some, and holds back by itself where they overflow.
         optimizer = self._optimizer()
-        if not isinstance(self.trainer.precision_plugin, MixedPrecision):
+        if self._scaler() is None:
             optimizer.zero_grad()
+        for parameter in self.supernet.parameters():
+            if parameter.grad is not None:
+                parameter.grad.fill_(math.inf)
         optimizer.step()
         optimizer.zero_grad()
+
+    def _scaler(self) -> torch.amp.GradScaler | None:
+        """What scales the gradients of half precision."""
+        precision = self.trainer.precision_plugin
+        return precision.scaler if isinstance(precision, MixedPrecision) else None
 
     @torch.no_grad()
     def _average_weights(self, *, decay: float) -> None:
