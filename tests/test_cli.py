@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from ofa.cli import COMMANDS, main
+from ofa.cli import COMMANDS, main, screen
+from ofa.pipeline import SearchProgress
 
 
 def fails(capsys, *argv: str) -> str:
@@ -209,3 +210,20 @@ def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys)
 )
 def test_a_comparison_that_cannot_be_made_is_refused_in_one_line(words, mend, capsys):
     assert mend in fails(capsys, "search", "--device", "pixel", "--compare", *words)
+
+
+def test_a_search_shows_how_it_stands_on_a_terminal_alone(capsys, monkeypatch):
+    stands = SearchProgress(
+        num_evaluations=12_000, per_second=4_000.0, best_top1=93.4, hypervolume=7.25
+    )
+    with screen.watching(quiet=False) as watch:
+        assert watch is None
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as if stderr were a terminal
+    with screen.watching(quiet=True) as watch:
+        assert watch is None
+
+    with screen.watching(quiet=False) as watch:
+        watch(stands)
+
+    told = capsys.readouterr().err
+    assert "best 93.40 %, hypervolume 7.25, 12,000 evaluations, 4,000 a second" in told

@@ -48,7 +48,7 @@ def is_asked(options: Namespace) -> bool:
     return bool(options.devices or options.fleet)
 
 
-def run(options: Namespace, track: pipeline.Track) -> Path:
+def run(options: Namespace, track: pipeline.Track, watch: pipeline.Watch | None) -> Path:
     """Search the fleet that a command line asks for."""
     if options.device or options.budget_ms is not None or (options.devices and options.fleet):
         raise OfaError("give one of: --device with --budget-ms; --devices with --budgets; --fleet")
@@ -69,6 +69,7 @@ def run(options: Namespace, track: pipeline.Track) -> Path:
         limits=flags.limits(options),
         seed=options.seed,
         track=track,
+        watch=watch,
     )
 
 

@@ -1,12 +1,15 @@
 """How results look on a terminal: tables, progress, JSON."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from ofa.pipeline import SearchProgress
 
 T = TypeVar("T")
 
@@ -34,6 +37,37 @@ def show_json(result: Any) -> None:
     from pydantic import TypeAdapter
 
     print(json.dumps(TypeAdapter(Any).dump_python(result, mode="json"), indent=2, allow_nan=False))
+
+
+@contextmanager
+def watching(*, quiet: bool) -> "Iterator[Callable[[SearchProgress], None] | None]":
+    """A watch that keeps one line on stderr, where stderr is a terminal; cleared at the end."""
+    from rich.console import Console
+    from rich.control import Control
+    from rich.segment import ControlType
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+
+    def show(progress: "SearchProgress") -> None:
+        best = "nothing yet" if progress.best_top1 is None else f"{progress.best_top1:.2f} %"
+        area = "" if progress.hypervolume is None else f", hypervolume {progress.hypervolume:.4g}"
+        console.control(Control((ControlType.ERASE_IN_LINE, 2)))
+        console.print(
+            f"best {best}{area}, {progress.num_evaluations:,} evaluations, "
+            f"{progress.per_second:,.0f} a second",
+            end="\r",
+            highlight=False,
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+    try:
+        yield show
+    finally:
+        console.control(Control((ControlType.ERASE_IN_LINE, 2)))
 
 
 def track(items: Iterable[T], label: str) -> Iterable[T]:

@@ -46,15 +46,19 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 def _search(options: Namespace, track: pipeline.Track) -> list[Result] | Path:
     if fleet.is_asked(options):
-        return fleet.run(options, track)
+        with screen.watching(quiet=options.quiet) as watch:
+            return fleet.run(options, track, watch)
     if not options.device:
         raise OfaError(
             "name a device with --device, several with --devices, or a file with --fleet"
         )
-    return [_search_device(device, options, track) for device in options.device]
+    with screen.watching(quiet=options.quiet) as watch:
+        return [_search_device(device, options, track, watch) for device in options.device]
 
 
-def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Result:
+def _search_device(
+    device: str, options: Namespace, track: pipeline.Track, watch: pipeline.Watch | None
+) -> Result:
     if options.compare:
         return pipeline.compare_strategies(
             device=device,
@@ -75,6 +79,7 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
         strategy=options.strategy,
         rounds=options.rounds,
         track=track,
+        watch=watch,
     )
     if options.against is None:
         return path

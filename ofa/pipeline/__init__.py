@@ -47,14 +47,17 @@ from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
 from ofa.pipeline.supernet import PhaseEstimate, find_learning_rate, plan, train
 from ofa.pipeline.verify import verify
+from ofa.pipeline.watched import SearchProgress, Watch
 
 __all__ = [
     "FineTuned",
     "FrontChange",
     "PhaseEstimate",
+    "SearchProgress",
     "Shard",
     "StrategyComparison",
     "Track",
+    "Watch",
     "Wish",
     "adapt_device",
     "bench",

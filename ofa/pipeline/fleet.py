@@ -20,6 +20,7 @@ from ofa.pipeline.device import devices as known_devices
 from ofa.pipeline.kept import Kept
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.table import DeviceTable, device_table
+from ofa.pipeline.watched import Watch, Watched
 from ofa.run_files import FrontPoint
 from ofa.space import AnyCostTable, AnyEncoding, CostTable, encoding_of
 
@@ -92,6 +93,7 @@ def search_fleet(
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
     track: Track = untracked,
+    watch: Watch | None = None,
 ) -> Path:
     """Search the fronts of many devices at once, by prediction.
 
@@ -101,6 +103,7 @@ def search_fleet(
         max_models: Subnets that shall serve all devices and budgets; the curve of loss is computed
             up to as many. 0 chooses none.
         limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
+        watch: Is told what a search of over two seconds has found so far.
 
     Returns:
         ``out/fleet.json``; a picture, ``fleet.png``, lies beside it. Until it is written,
@@ -141,10 +144,11 @@ def search_fleet(
         "limits": limits or {},
         "seed": seed,
     }
+    accuracy = predictor(folder, encoding)
     kept = Kept(out / "fleet.partial", artifacts.digest(request))
     fleet = search(
         encoding,
-        accuracy=predictor(folder, encoding),
+        accuracy=Watched(accuracy, watch, latency_ms=None) if watch else accuracy,
         latencies_ms=[target.latency_ms for target in targets],
         budgets_ms=asked_ms,
         rng=np.random.default_rng(seed),

@@ -21,6 +21,7 @@ from ofa.pipeline.rounds import (
     trusted_accuracy,
 )
 from ofa.pipeline.table import device_table
+from ofa.pipeline.watched import Watch, Watched
 from ofa.run_files import Candidate, FrontPoint, SearchOutcome, write_front
 from ofa.space import AnyEncoding, encoding_of
 
@@ -40,6 +41,7 @@ def search(
     strategy: str = "evolution",
     limits: Mapping[str, float] | None = None,
     track: Track = untracked,
+    watch: Watch | None = None,
 ) -> Path:
     """Search the front of a device, then measure the most promising subnets within the budget.
 
@@ -54,6 +56,7 @@ def search(
             one, or without a trusted predictor, ``out/accuracy.jsonl`` keeps what was measured.
         strategy: Name in ``ofa.search.STRATEGIES``.
         limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
+        watch: Is told what a search of over two seconds has found so far.
 
     Returns:
         ``out/fronts/<device>.json``.
@@ -92,6 +95,9 @@ def search(
 
     def search_with(accuracy: Accuracy) -> "Front":
         rng = np.random.default_rng(seed)
+        if watch:
+            worst_ms = reach.highest if budget_ms is None else budget_ms
+            accuracy = Watched(accuracy, watch, latency_ms=table, worst_ms=worst_ms)
         return searcher(encoding, accuracy=accuracy, latency_ms=table, rng=rng, limits=bounds)
 
     if trusted and not has_images(folder):
