@@ -64,6 +64,7 @@ SWEEP = Command(
     ),
     add_flags=_add_flags,
     run=_sweep,
+    draws_progress=True,
     show=_show,
     complete=flags.with_whole_recipe,
     details=(

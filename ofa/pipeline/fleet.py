@@ -20,6 +20,7 @@ from ofa.pipeline.device import devices as known_devices
 from ofa.pipeline.kept import Kept
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.table import DeviceTable, device_table
+from ofa.pipeline.watched import Watched
 from ofa.run_files import FrontPoint
 from ofa.space import AnyCostTable, AnyEncoding, CostTable, encoding_of
 
@@ -141,10 +142,11 @@ def search_fleet(
         "limits": limits or {},
         "seed": seed,
     }
+    accuracy = predictor(folder, encoding)
     kept = Kept(out / "fleet.partial", artifacts.digest(request))
     fleet = search(
         encoding,
-        accuracy=predictor(folder, encoding),
+        accuracy=Watched(accuracy, latency_ms=None),
         latencies_ms=[target.latency_ms for target in targets],
         budgets_ms=asked_ms,
         rng=np.random.default_rng(seed),

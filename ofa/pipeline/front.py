@@ -23,6 +23,7 @@ from ofa.pipeline.rounds import (
     trusted_accuracy,
 )
 from ofa.pipeline.table import device_table
+from ofa.pipeline.watched import Watched
 from ofa.run_files import Candidate, FrontPoint, SearchOutcome, write_front
 from ofa.space import AnyEncoding, encoding_of
 
@@ -95,7 +96,9 @@ def search(
 
     def search_with(accuracy: Accuracy) -> "Front":
         rng = np.random.default_rng(seed)
-        return searcher(encoding, accuracy=accuracy, latency_ms=table, rng=rng, limits=bounds)
+        worst_ms = reach.highest if budget_ms is None else budget_ms
+        watched = Watched(accuracy, latency_ms=table, worst_ms=worst_ms)
+        return searcher(encoding, accuracy=watched, latency_ms=table, rng=rng, limits=bounds)
 
     if trusted and not has_images(folder):
         if rounds > 1:

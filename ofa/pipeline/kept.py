@@ -4,15 +4,15 @@ Every part is one file, written whole or not at all; parts of another request ar
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ofa import artifacts
 
-Arrays = Mapping[str, np.ndarray]
+if TYPE_CHECKING:
+    from ofa.search import Arrays
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Kept:
     folder: Path
     request: str
 
-    def __call__(self, name: str, make: Callable[[], Arrays]) -> Arrays:
+    def __call__(self, name: str, make: Callable[[], "Arrays"]) -> "Arrays":
         """Arrays of a name: those kept from before, else made, and kept from now on."""
         path = self.folder / f"{name}.safetensors"
         if path.exists():

@@ -97,7 +97,7 @@ def sweep(
     for field in varied:  # a misspelt field shows before anything is trained
         with_fields(short, {field.field: field.first})
     if find_spec("optuna") is None:
-        raise MissingExtra("sweep: needs Optuna; pip install 'ofa-toolkit[sweep]'")
+        raise MissingExtra("sweep: needs Optuna; pip install 'ofa-toolkit[optuna]'")
     with artifacts.claimed(out, is_folder=True):
         study = _study(short, varied, out=out, seed=seed)
         while len(_trials(study)) < num_trials:

@@ -47,7 +47,7 @@ def bayes_front(
         optuna = import_module("optuna")
     except ModuleNotFoundError as error:
         raise MissingExtra(
-            "search: strategy 'bayes' needs Optuna; pip install 'ofa-toolkit[bayes]'"
+            "search: strategy 'bayes' needs Optuna; pip install 'ofa-toolkit[optuna]'"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     archive = Archive(

@@ -74,6 +74,7 @@ def gradient_front(
         latency_ms=latency_ms,
         max_latency_ms=max_latency_ms,
         limits=limits,
+        margin=np.inf,  # a slope is worth an evaluation, also of an arch that is too slow
         max_evaluations=max_evaluations,
     )
     start = encoding.sample(_NUM_TARGETS * _DRAWS, rng)
@@ -149,8 +150,7 @@ class _Ways:
         noise = rng.gumbel(size=(len(shares), _DRAWS, self.num))
         noise[:, 0] = 0
         keys = np.log(shares + 1e-12)[:, None] + noise
-        highest = np.maximum.reduceat(keys, self._starts, axis=2)
-        drawn = np.zeros(highest.shape, np.uint8)
+        drawn = np.zeros((*keys.shape[:2], len(self._starts)), np.uint8)
         for gene, start in enumerate(self._starts):
             end = start + self.encoding.num_choices[gene]
             drawn[:, :, gene] = keys[:, :, start:end].argmax(axis=2)

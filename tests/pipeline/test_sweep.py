@@ -82,7 +82,7 @@ def test_without_optuna_the_install_line_is_told(recipe, tmp_path, monkeypatch):
     module = import_module("ofa.pipeline.sweep")  # the package's name of that is the function
     monkeypatch.setattr(module, "find_spec", lambda name: None)
 
-    with pytest.raises(MissingExtra, match=r"pip install 'ofa-toolkit\[sweep\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'ofa-toolkit\[optuna\]'"):
         swept(recipe, tmp_path / "sweep", 1)
 
     assert not (tmp_path / "sweep").exists()
