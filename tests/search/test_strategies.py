@@ -167,5 +167,5 @@ def test_bayesian_optimization_beats_random_search_with_few_evaluations():
 def test_bayesian_optimization_without_optuna_tells_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
 
-    with pytest.raises(MissingExtra, match=r"pip install 'ofa-toolkit\[bayes\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'ofa-toolkit\[optuna\]'"):
         STRATEGIES["bayes"](LARGE, **problem(LARGE), rng=np.random.default_rng(0))
