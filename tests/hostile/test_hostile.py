@@ -48,16 +48,19 @@ def bombed():
     return tried("--bombs", "0", "0", *ONE_OF_EACH_KIND)
 
 
+@pytest.mark.timeout(600)  # all formats in one fixture, 20 s on an idle core
 def test_every_format_is_attacked(attacked):
     assert sorted(attacked) == sorted(FORMATS)
 
 
+@pytest.mark.timeout(600)  # all formats in one fixture, 20 s on an idle core
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_hostile_file_is_read_or_refused_in_a_line(attacked, name):
     assert attacked[name]["failures"] == []
     assert attacked[name].get("read", 0) + attacked[name].get("refused", 0) == 40
 
 
+@pytest.mark.timeout(600)  # all formats in one fixture, 20 s on an idle core
 @pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
 def test_a_mebibyte_of_malice_costs_neither_memory_nor_time(bombed, name):
     assert bombed[name]["failures"] == []
