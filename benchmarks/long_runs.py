@@ -98,7 +98,7 @@ def _shown(name: str, readings: list[Reading], done: int) -> bool:
         slope, error = _slope(hours, values)
         share, margin = 100 * slope / values.mean(), 100 * error / values.mean()
         print(f"  {field}: {values.mean():,.1f} {unit}, {values[0]:,.1f} to {values[-1]:,.1f}, "
-              f"slope {share:+.2f} ± {margin:.2f} % an hour")  # fmt: skip
+              f"slope {share:+.2f} ± {margin:.2f} % an hour", flush=True)  # fmt: skip
         grown = (slope - error) * (hours[-1] - hours[0])
         is_growing |= field != "rate" and share - margin > MAX_GROWTH and grown > MIN_GROWTH
     return is_growing
