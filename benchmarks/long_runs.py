@@ -7,11 +7,13 @@ few pages, are a leak, and exit code 1.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,9 @@ from ofa.opened import measure_search_top1
 from ofa.recipe import Augment, Recipe, Train
 from ofa.runtime import stopwatch
 from ofa.search import search_front
-from ofa.space import SearchSpace, cost_table, encoding_of, macs
+from ofa.space import AnyArch, SearchSpace, cost_table, encoding_of, macs
 from ofa.supernets import build_supernet
-from ofa.train import SupernetModule, fit
+from ofa.train import Ranks, SupernetModule, fit
 
 WARM_UP = 0.3
 """Share of the units that are not judged: caches fill and allocators settle."""
@@ -36,6 +38,11 @@ MAX_GROWTH, MIN_GROWTH = 1.0, 1.0
 """Percent an hour, and MB or handles within the run, above which growth is a leak."""
 UNITS = 20
 """Readings of each kind of work, at least."""
+
+
+Tick = Callable[[int], None]
+"""Told of every unit of work; ends the work when the time is over."""
+Work = Callable[[Path, Tick], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +72,21 @@ def main() -> int:
     growing = 0
     for name in options.work:
         with tempfile.TemporaryDirectory() as folder:
-            readings, done = _read_while(WORK[name](Path(folder)), options.minutes * 60)
+            readings, done = _read_while(WORK[name], Path(folder), options.minutes * 60)
         growing += _shown(name, readings, done)
     return int(growing > 0)
 
 
-def _read_while(unit: Callable[[], int], seconds: float) -> tuple[list[Reading], int]:
-    readings, done, elapsed_s = [], 0, stopwatch()
-    while elapsed_s() < seconds or len(readings) < UNITS:
-        unit_s = stopwatch()
-        amount = unit()
+class Enough(Exception):
+    """The time is over."""
+
+
+def _read_while(work: Work, folder: Path, seconds: float) -> tuple[list[Reading], int]:
+    readings: list[Reading] = []
+    done, elapsed_s, unit_s = 0, stopwatch(), stopwatch()
+
+    def tick(amount: int) -> None:
+        nonlocal done, unit_s
         done += amount
         readings.append(
             Reading(
@@ -84,6 +96,12 @@ def _read_while(unit: Callable[[], int], seconds: float) -> tuple[list[Reading],
                 rate=amount / unit_s(),
             )
         )
+        if elapsed_s() >= seconds and len(readings) >= UNITS:
+            raise Enough
+        unit_s = stopwatch()
+
+    with contextlib.suppress(Enough):
+        work(folder, tick)
     return readings, done
 
 
@@ -98,7 +116,7 @@ def _shown(name: str, readings: list[Reading], done: int) -> bool:
         slope, error = _slope(hours, values)
         share, margin = 100 * slope / values.mean(), 100 * error / values.mean()
         print(f"  {field}: {values.mean():,.1f} {unit}, {values[0]:,.1f} to {values[-1]:,.1f}, "
-              f"slope {share:+.2f} ± {margin:.2f} % an hour")  # fmt: skip
+              f"slope {share:+.2f} ± {margin:.2f} % an hour", flush=True)  # fmt: skip
         grown = (slope - error) * (hours[-1] - hours[0])
         is_growing |= field != "rate" and share - margin > MAX_GROWTH and grown > MIN_GROWTH
     return is_growing
@@ -118,41 +136,36 @@ def _memory_mb() -> float:
     return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _training(folder: Path) -> Callable[[], int]:
-    """Training, some epochs a unit, each unit resumed from the last one's checkpoint."""
+def _training(folder: Path, tick: Tick) -> None:
+    """One run, read after every second epoch."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (96, 3, 16, 16), generator=generator, dtype=torch.uint8)
     images = ImageSet(images=pixels, labels=torch.arange(96) % 4, classes=tuple("abcd"))
-    phases = (replace(PHASES[-1], epochs=100_000),)
+    phases = (replace(PHASES[-1], epochs=1_000_000),)
     train = Train(phases=phases, batch_size=8, threads=1, accelerator="cpu", ema_decay=0.9,
-                  validate_every=100_000, augment=Augment(color_jitter=0.2))  # fmt: skip
+                  validate_every=2, augment=Augment(color_jitter=0.2))  # fmt: skip
+    largest, steps = SPACE.largest(), 2 * len(images) // train.batch_size
+
+    def validate(net: torch.nn.Module, arch: AnyArch, ranks: Ranks) -> float:
+        if arch == largest:
+            tick(steps)
+        return 50.0
+
     module = SupernetModule(
         build_supernet(SPACE),
         Recipe(space=SPACE, train=train),
         data=images,
         normalization=Normalization(mean=(0.5,) * 3, std=(0.25,) * 3),
-        validate=lambda net, arch, ranks: 50.0,
+        validate=validate,
     )
-    epochs = 0
-
-    def unit() -> int:
-        nonlocal epochs
-        epochs += 2
-        fit(module, folder=folder, resume=epochs > 2, progress=False, stop_after=epochs)
-        return 2 * module.plan[0].steps_per_epoch
-
-    return unit
+    fit(module, folder=folder, resume=False, progress=False)
 
 
-def _search(folder: Path) -> Callable[[], int]:
+def _search(folder: Path, tick: Tick) -> None:
     """Whole searches of a large space by a cheap accuracy, each from a seed of its own."""
     encoding = encoding_of(SearchSpace(num_classes=10))
     cost = cost_table(encoding, macs)
-    seed = 0
-
-    def unit() -> int:
-        nonlocal seed
-        seed += 1
+    for seed in count():
         front = search_front(
             encoding,
             accuracy=lambda genotypes: genotypes.sum(axis=1, dtype=np.float64),
@@ -160,41 +173,31 @@ def _search(folder: Path) -> Callable[[], int]:
             rng=np.random.default_rng(seed),
             max_evaluations=50_000,
         )
-        return front.num_evaluations
-
-    return unit
+        tick(front.num_evaluations)
 
 
-def _sampling(folder: Path) -> Callable[[], int]:
+def _sampling(folder: Path, tick: Tick) -> None:
     """Subnets of a tiny supernet, recalibrated and measured."""
     write_checkpoint(folder, num_measured=0)
     encoding = encoding_of(SPACE)
     archs = encoding.decode(encoding.unique(encoding.sample(20_000, np.random.default_rng(0))))
-    place = 0
-
-    def unit() -> int:
-        nonlocal place
-        part = [archs[(place + i) % len(archs)] for i in range(20)]
-        place += len(part)
-        return len(list(measure_search_top1(folder, part)))
-
-    return unit
+    for start in count(step=20):
+        part = [archs[(start + i) % len(archs)] for i in range(20)]
+        tick(len(list(measure_search_top1(folder, part))))
 
 
-def _fleets(folder: Path) -> Callable[[], int]:
+def _fleets(folder: Path, tick: Tick) -> None:
     """The command line's own search of a fleet, whole, files and picture included."""
     write_checkpoint(folder, num_measured=60)
     pipeline.fit_predictor(checkpoint=str(folder))
 
-    def unit() -> int:
-        budgets = {"pixel": ["30%"], "note8": ["60%"]}
+    budgets = {"pixel": ["30%"], "note8": ["60%"]}
+    while True:
         pipeline.search_fleet(budgets=budgets, checkpoint=str(folder), out=folder / "run")
-        return 1
-
-    return unit
+        tick(1)
 
 
-WORK = {
+WORK: dict[str, Work] = {
     "training steps": _training,
     "search evaluations": _search,
     "sampled subnets": _sampling,
