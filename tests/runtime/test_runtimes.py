@@ -82,13 +82,14 @@ def test_an_engine_keeps_the_labels_of_the_float_network(name, precision):
 
 
 def test_the_mobile_file_gives_the_logits_of_the_portable_one():
-    model, _, images, _ = trained()
+    source = whole()
+    images = trained()[2]
 
-    files = RUNTIMES["onnxruntime"].build(whole())
+    files = RUNTIMES["onnxruntime"].build(source)
 
-    assert files["engine.onnx"] == model
+    assert files["engine.onnx"] == source.onnx
     np.testing.assert_allclose(
-        OrtSession(files["engine.ort"]).run(images), OrtSession(model).run(images), atol=1e-5
+        OrtSession(files["engine.ort"]).run(images), OrtSession(source.onnx).run(images), atol=1e-5
     )
 
 
