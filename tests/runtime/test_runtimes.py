@@ -83,14 +83,15 @@ def test_an_engine_keeps_the_labels_of_the_float_network(name, precision):
 
 
 def test_the_mobile_file_gives_the_logits_of_the_portable_one():
-    model, _, images, _ = trained()
+    source = whole()
+    images = trained()[2]
 
-    files = RUNTIMES["onnxruntime"].build(whole())
+    files = RUNTIMES["onnxruntime"].build(source)
 
-    assert files["engine.onnx"] == model
+    assert files["engine.onnx"] == source.onnx
     mobile = ort_session(files["engine.ort"], session_options(threads=1))
     (logits,) = mobile.run(None, {mobile.get_inputs()[0].name: images})
-    np.testing.assert_allclose(logits, OrtSession(model).run(images), atol=1e-5)
+    np.testing.assert_allclose(logits, OrtSession(source.onnx).run(images), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
