@@ -21,6 +21,8 @@ from typing import Any
 from ofa.errors import BadArtifact, InUse
 
 _UNFINISHED = ".ofa-unfinished"
+_UMASK = os.umask(0o077)  # read once: it can only be read by setting it, which all threads share
+os.umask(_UMASK)
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EINVAL}
 """What a file system answers that keeps no locks; there, nothing is swept and no one is refused."""
 
@@ -35,7 +37,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
 
 
@@ -51,7 +53,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         with _writing(path):
-            temporary.chmod(0o755)
+            temporary.chmod(0o777 & ~_UMASK)
             _take_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -113,7 +115,7 @@ def _own_lock(name: Path, path: Path, mend: str) -> int:
     """A lock file that this process alone holds, open."""
     name.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
         if not _lock(handle):
             holder = os.read(handle, 500).decode(errors="replace").strip()
             os.close(handle)

@@ -135,3 +135,22 @@ def test_a_claim_says_what_to_do_about_it(tmp_path):
 def _fill_folder(path: Path, data: bytes) -> None:
     with writing.new_folder(path) as new:
         writing.write_atomically(new / "file", data)
+
+
+@pytest.mark.parametrize(("umask", "file_mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_what_is_written_may_be_read_by_whom_the_user_lets_read(tmp_path, umask, file_mode):
+    program = (
+        f"import os; os.umask({umask})\n"
+        "from pathlib import Path\n"
+        "from ofa.writing import append_line, new_folder, write_atomically\n"
+        "write_atomically(Path('file'), b'x'); append_line(Path('lines'), {})\n"
+        "with new_folder(Path('folder')) as folder: write_atomically(folder / 'inner', b'x')\n"
+    )
+
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    execute = 0o111 & ~umask
+    assert modes == {
+        "file": file_mode, "lines": file_mode, "folder": file_mode | execute, "inner": file_mode
+    }  # fmt: skip
