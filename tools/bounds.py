@@ -3,10 +3,10 @@
 
 ::
 
-    tools/bounds.py oldest /tmp/oldest        # every lower bound, on this Python
-    tools/bounds.py oldest /tmp/oldest --keep torch==2.14.1 -- tests/space
-    tools/bounds.py newest /tmp/newest        # whatever pip takes
-    tools/bounds.py wheel /tmp/wheel          # the wheel without extras: every module imports
+    tools/bounds.py oldest ../oldest        # every lower bound, on this Python
+    tools/bounds.py oldest ../oldest --keep torch==2.14.1 -- tests/space
+    tools/bounds.py newest ../newest        # whatever pip takes
+    tools/bounds.py wheel ../wheel          # the wheel without extras: every module imports
 
 Run it by the Python to be tried; what follows ``--`` goes to pytest. The environment is made anew,
 holds no package of this one, and is left for a look afterwards. Needs no package itself.

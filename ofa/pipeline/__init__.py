@@ -13,11 +13,10 @@
     subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
 
-``specialize`` walks the last three; ``sweep`` makes a better recipe, ``pack`` a
-checkpoint that travels; ``verify`` and ``bench``
-examine a bundle. The command line and notebooks call these functions. Every one reads files and
-writes files, so a journey can be left and taken up anywhere. Heavy libraries are imported inside
-the functions.
+``specialize`` walks the last three; ``sweep`` makes a better recipe, ``pack`` a checkpoint that
+travels; ``verify`` and ``bench`` examine a bundle. The command line and notebooks call these
+functions. Every one reads files and writes files, so a journey can be left and taken up anywhere.
+Heavy libraries are imported inside the functions.
 """
 
 from ofa.pipeline.accuracy_data import Shard, sample

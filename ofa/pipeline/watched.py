@@ -1,4 +1,4 @@
-"""What a search in progress has found so far, logged twice a second once it takes over two seconds.
+"""What a search in progress has found so far, logged twice a second once it takes over two.
 
 Every strategy asks for accuracy through a function, so watching is one more function around it: no
 strategy knows, and results are the same.
@@ -72,6 +72,8 @@ class Watched:
     def __call__(self, genotypes: Genotypes) -> Float[np.ndarray, "n"]:
         """Top-1 of each arch, percent."""
         top1 = self._accuracy(genotypes)
+        if not _log.isEnabledFor(logging.INFO):  # nobody listens
+            return top1
         self._num += len(genotypes)
         self._pending.append((genotypes, top1))
         if self._elapsed_s() - self._told_s >= _EVERY_S:
