@@ -130,6 +130,18 @@ def evaluator(folder: Path, split: Literal["search", "test"]) -> "Evaluator":
     )
 
 
+def search_top1(folder: Path, arch: AnyArch, precision: files.Precision = "fp32") -> float:
+    """Top-1 of a checkpoint's subnet on the search split, percent.
+
+    Args:
+        precision: Numbers to measure it with; ``int8`` is what its engine would compute with.
+    """
+    from ofa.evaluate import quantized_top1
+
+    judge = evaluator(folder, "search")
+    return judge.top1(arch) if precision == "fp32" else quantized_top1(judge, arch)
+
+
 def measure_search_top1(
     folder: Path,
     archs: Sequence[AnyArch],
@@ -140,7 +152,7 @@ def measure_search_top1(
     """Each arch with its top-1 on the search split, as soon as it is known.
 
     Args:
-        precision: Numbers to measure it with; ``int8`` is what its engine would compute with.
+        precision: As of ``search_top1``.
         workers: Processes that measure, each on one thread a part of the archs in their order, so
             that neighbors go on sharing their first layers; their number changes no result.
 
@@ -150,7 +162,7 @@ def measure_search_top1(
     workers = max(1, min(workers, len(archs)))
     if workers == 1:
         for arch in archs:
-            yield arch, _search_top1(folder, arch, precision)
+            yield arch, search_top1(folder, arch, precision)
         return
     context = get_context("spawn")  # forked copies of a process that used torch's threads can hang
     bounds = [len(archs) * i // workers for i in range(workers + 1)]
@@ -161,7 +173,7 @@ def measure_search_top1(
             stack.callback(pool.shutdown, cancel_futures=True)
             with _interrupts_blocked():  # workers inherit it, and are ended by this process
                 futures |= {
-                    pool.submit(_search_top1, folder, arch, precision): arch
+                    pool.submit(search_top1, folder, arch, precision): arch
                     for arch in archs[start:end]
                 }
         try:
@@ -206,34 +218,33 @@ def predictor(
     return AccuracyPredictor.from_state(encoding, tensors, notes)
 
 
-def quantized_predictor(folder: Path, encoding: AnyEncoding) -> "QuantizedPredictor":
-    """What predicts the top-1 of a checkpoint's subnets after quantization.
+def quantized_predictor(folder: Path, encoding: AnyEncoding) -> "QuantizedPredictor | None":
+    """What predicts the top-1 of a checkpoint's subnets after quantization; ``None`` if not known.
 
     Raises:
-        BadArtifact: If there is none yet, or it was fitted to other weights.
+        BadArtifact: If there is no predictor yet, or it was fitted to other weights.
     """
     from ofa.predictor import AccuracyPredictor, QuantizedPredictor
 
-    path, base = folder / files.PREDICTOR, predictor(folder, encoding)
-    found = None
-    if isinstance(base, AccuracyPredictor):
-        found = QuantizedPredictor.from_state(base, artifacts.read_tensors(path)[0])
-    if found is None:
-        raise BadArtifact(
-            f"{path}: predicts no accuracy after quantization; run ofa sample --precision int8 "
-            f"--num 60 and ofa fit-predictor on {folder}"
-        )
-    return found
+    base = predictor(folder, encoding)
+    if not isinstance(base, AccuracyPredictor):
+        return None
+    return QuantizedPredictor.from_state(base, artifacts.read_tensors(folder / files.PREDICTOR)[0])
 
 
-def predictor_rmse(folder: Path) -> float | None:
+def predictor_rmse(folder: Path, precision: files.Precision = "fp32") -> float | None:
     """Error of a checkpoint's predictor on subnets it was not fitted to, percentage points.
 
     ``None`` for an imported one, which nobody measured here.
+
+    Args:
+        precision: Numbers with which these subnets were measured; where few enough were measured
+            in ``int8`` that it predicts none, its error before quantization.
     """
     if is_imported_predictor(artifacts.read_tensors(folder / files.PREDICTOR)[1]):
         return None
-    return read_fit(folder).rmse
+    fit = read_fit(folder)
+    return fit.quantized.rmse if precision == "int8" and fit.quantized else fit.rmse
 
 
 def read_fit(folder: Path) -> "FitReport":
@@ -243,13 +254,6 @@ def read_fit(folder: Path) -> "FitReport":
     path = folder / files.PREDICTOR_REPORT
     body = artifacts.read_json(path, schema="ofa.predictor")
     return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")
-
-
-def _search_top1(folder: Path, arch: AnyArch, precision: files.Precision) -> float:
-    from ofa.evaluate import quantized_top1
-
-    judge = evaluator(folder, "search")
-    return judge.top1(arch) if precision == "fp32" else quantized_top1(judge, arch)
 
 
 @contextmanager

@@ -91,6 +91,7 @@ class SearchOutcome:
         strategy: Name of what searched.
         uniform_front: The front of the subnets whose stages and blocks are alike.
         limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
+        precision: Numbers in which accuracies were predicted and measured.
     """
 
     device: str
@@ -109,6 +110,7 @@ class SearchOutcome:
     strategy: str = "evolution"
     uniform_front: tuple[FrontPoint, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
+    precision: Literal["fp32", "int8"] = "fp32"
 
     def __post_init__(self) -> None:
         if not self.front or not self.candidates:
@@ -130,8 +132,8 @@ class SubnetNotes:
         classes: Name of each label.
         mean: Mean pixel of each channel, as a share of 255.
         std: Standard deviation of each channel, as a share of 255.
-        search_top1: Measured on the search split, percent.
-        test_top1: Measured on the test split, percent.
+        search_top1: Measured on the search split in fp32, percent.
+        test_top1: Measured on the test split in fp32, percent.
         num_test_images: Images of the test split.
         macs: Multiply-accumulates of one image.
         params: Trainable parameters.

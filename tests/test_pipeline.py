@@ -11,7 +11,7 @@ from PIL import Image
 from runtime.ssh_server import SSHD, ssh_server
 
 from ofa import artifacts, pipeline
-from ofa.checkpoint import read_accuracy, read_supernet
+from ofa.checkpoint import append_accuracy, read_accuracy, read_supernet
 from ofa.cli import main
 from ofa.deploy import (
     EngineCache,
@@ -22,11 +22,12 @@ from ofa.deploy import (
     write_bundle,
 )
 from ofa.errors import BadArtifact, BadData, InfeasibleBudget, OfaError, ParityFailure
+from ofa.opened import predictor, search_top1
 from ofa.pipeline.bundle import attempt_of, prepare
 from ofa.run_files import read_front, read_subnet, write_front
 from ofa.runtime import AbstractTarget, Timing, describe_machine
 from ofa.runtime.runner import onnxruntime_provenance
-from ofa.space import macs, network
+from ofa.space import encoding_of, macs, network
 
 
 @pytest.fixture(scope="module")
@@ -404,3 +405,88 @@ def test_a_front_of_another_device_is_no_measure(run, tmp_path):
 
     with pytest.raises(OfaError, match="compare fronts of one device"):
         pipeline.compare_fronts(path, against=other)
+
+
+@pytest.fixture(scope="module")
+def lossy_run(run, tmp_path_factory):
+    """The run, whose subnets are said to lose five points by quantization."""
+    folder = tmp_path_factory.mktemp("lossy") / "run"
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("fronts", "subnets", "bundles"))
+    supernet = folder / "supernet.safetensors"
+    for record in read_accuracy(folder / "accuracy.jsonl", supernet=supernet)[:30]:
+        lossy = replace(record, top1=record.top1 - 5, precision="int8")
+        append_accuracy(folder / "accuracy.jsonl", lossy, supernet=supernet)
+    pipeline.fit_predictor(checkpoint=str(folder))
+    return folder
+
+
+def test_an_int8_device_is_searched_and_measured_in_int8(lossy_run, tmp_path):
+    path = pipeline.search(device="pixel4-cpu-int8", checkpoint=str(lossy_run), out=tmp_path)
+
+    outcome = read_front(path)
+    encoding = encoding_of(read_space(lossy_run))
+    archs = [point.arch for point in outcome.front]
+    floats = predictor(lossy_run, encoding)(encoding.encode(archs))
+    assert outcome.precision == "int8"
+    np.testing.assert_allclose(
+        [point.predicted_top1 for point in outcome.front], floats - 5, atol=1e-3
+    )
+    for candidate in outcome.candidates:
+        assert candidate.search_top1 == search_top1(lossy_run, candidate.arch, "int8")
+
+
+def test_a_search_feeds_int8_measurements_back_to_the_int8_predictor(lossy_run, tmp_path):
+    path = pipeline.search(
+        device="pixel4-cpu-int8", checkpoint=str(lossy_run), out=tmp_path, rounds=2
+    )
+
+    supernet = lossy_run / "supernet.safetensors"
+    kept = read_accuracy(tmp_path / "accuracy.jsonl", supernet=supernet, precision="int8")
+    first, second = read_front(path).rounds
+    assert len(kept) == first.num_measured + second.num_measured
+    assert abs(second.gap) < abs(first.gap)
+
+
+@pytest.fixture
+def twins(tmp_path):
+    """A device that is as fast in int8 as in fp32."""
+    for name, precision in (("mine", "fp32"), ("mine-int8", "int8")):
+        shutil.copytree("devices/pixel4-cpu", tmp_path / name)
+        described = (tmp_path / name / "device.yaml").read_text()
+        (tmp_path / name / "device.yaml").write_text(
+            described.replace("[pixel4]", "[]").replace("fp32", precision)
+        )
+    return tmp_path / "mine"
+
+
+def test_the_more_accurate_precision_of_a_device_is_deployed(lossy_run, twins, tmp_path, capsys):
+    asked = ["--device", str(twins), "--precisions", "--checkpoint", str(lossy_run)]
+    assert main(["search", *asked, "--out", str(tmp_path), "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)[0]["contenders"]
+    assert {first["precision"], second["precision"]} == {"fp32", "int8"}
+    assert first["top1"] >= second["top1"]
+
+    bundle = pipeline.specialize(
+        device=str(twins), checkpoint=str(lossy_run), out=tmp_path, precisions=True
+    )
+
+    assert bundle.path.name.endswith(first["device"].rpartition("/")[2])
+    assert bundle.manifest.top1.search == first["top1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        (["search", "--precisions", "--compare"], "goes with neither"),
+        (["search", "--precisions", "--devices", "pixel*", "--budgets", "5"], "goes with neither"),
+        (["specialize", "--precisions", "--precision", "int8"], "leave one out"),
+        (["search", "--precisions"], "described in fp32 alone"),
+    ],
+)
+def test_precisions_that_cannot_compete_are_refused_in_a_line(words, mend, tmp_path, capsys):
+    device = [] if "--devices" in words else ["--device", "note10"]
+
+    assert main([*words, *device, "--out", str(tmp_path / "out")]) == 1
+
+    assert mend in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

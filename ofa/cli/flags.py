@@ -42,6 +42,15 @@ def add_budget(parser: ArgumentParser) -> None:
     )
 
 
+def add_precisions(parser: ArgumentParser) -> None:
+    """``--precisions``."""
+    parser.add_argument(
+        "--precisions",
+        action="store_true",
+        help="let the device's twins in other precisions compete, such as pixel4-cpu-int8",
+    )
+
+
 def add_limits(parser: ArgumentParser) -> None:
     """``--max``, which may be given several times; ``limits`` reads it."""
     parser.add_argument(

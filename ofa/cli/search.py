@@ -10,7 +10,7 @@ from ofa.cli.command import Command
 from ofa.errors import OfaError
 from ofa.run_files import SearchOutcome, read_front
 
-Result = Path | pipeline.FrontChange | pipeline.StrategyComparison
+Result = Path | pipeline.FrontChange | pipeline.StrategyComparison | pipeline.PrecisionContest
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -18,6 +18,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     fleet.add_flags(parser)
     flags.add_budget(parser)
     flags.add_limits(parser)
+    flags.add_precisions(parser)
     flags.add_checkpoint(parser)
     parser.add_argument(
         "--rounds",
@@ -45,6 +46,11 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 
 def _search(options: Namespace, track: pipeline.Track) -> list[Result] | Path:
+    if options.precisions and (fleet.is_asked(options) or options.compare or options.against):
+        raise OfaError(
+            "--precisions: compares the precisions of one device, and goes with neither --devices, "
+            "--fleet, --compare nor --against; leave one of the two out"
+        )
     if fleet.is_asked(options):
         return fleet.run(options, track)
     if not options.device:
@@ -65,7 +71,8 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
             max_evaluations=options.evaluations,
             seed=options.seed,
         )
-    path = pipeline.search(
+    find = pipeline.search_precisions if options.precisions else pipeline.search
+    found = find(
         device=device,
         checkpoint=options.checkpoint,
         out=options.out,
@@ -76,9 +83,9 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
         rounds=options.rounds,
         track=track,
     )
-    if options.against is None:
-        return path
-    return pipeline.compare_fronts(path, against=options.against)
+    if options.against is None or not isinstance(found, Path):
+        return found
+    return pipeline.compare_fronts(found, against=options.against)
 
 
 def _show(results: list[Result] | Path) -> None:
@@ -89,19 +96,53 @@ def _show(results: list[Result] | Path) -> None:
         if isinstance(result, pipeline.StrategyComparison):
             _show_comparison(result)
             continue
-        path = result if isinstance(result, Path) else result.path
-        print(path)
-        outcome = read_front(path)
-        if outcome.chosen.search_top1 is None:
-            print("chosen by prediction: the checkpoint has no images to measure subnets on")
-        for number, turn in enumerate(outcome.rounds, start=1):
-            print(
-                f"  round {number}: {turn.num_measured} measured, best {turn.best_top1:.2f} %, "
-                f"predicted - measured {turn.gap:+.3f} points, of the winner {turn.winner_gap:+.3f}"
-            )
-        _show_baselines(outcome)
+        if isinstance(result, pipeline.PrecisionContest):
+            for contender in result.contenders:
+                if contender.path is not None:
+                    _show_front(contender.path)
+            _show_contest(result)
+            continue
+        _show_front(result if isinstance(result, Path) else result.path)
         if not isinstance(result, Path):
             print(f"hypervolume: {result.hypervolume:.4f} times that of {result.against}")
+
+
+def _show_front(path: Path) -> None:
+    print(path)
+    outcome = read_front(path)
+    if outcome.chosen.search_top1 is None:
+        print("chosen by prediction: the checkpoint has no images to measure subnets on")
+    for number, turn in enumerate(outcome.rounds, start=1):
+        print(
+            f"  round {number}: {turn.num_measured} measured, best {turn.best_top1:.2f} %, "
+            f"predicted - measured {turn.gap:+.3f} points, of the winner {turn.winner_gap:+.3f}"
+        )
+    _show_baselines(outcome)
+
+
+def _show_contest(contest: pipeline.PrecisionContest) -> None:
+    how = "measured" if contest.is_measured else "predicted"
+    table = screen.table(
+        f"within {contest.budget_ms:.3f} ms",
+        "device",
+        "precision",
+        f"top-1, {how}",
+        "estimated",
+        "leads at",
+    )
+    for one in contest.contenders:
+        table.add_row(
+            one.device.name,
+            one.precision,
+            "too slow" if one.top1 is None else f"{one.top1:.2f} %",
+            f"{one.estimate.latency_ms:.3f} ms, {one.estimate.label}" if one.estimate else "–",
+            f"{one.lowest_ms:.3f}–{one.highest_ms:.3f} ms" if one.num_points else "nowhere",
+        )
+    screen.show(table)
+    by_precision = {one.precision: one for one in contest.contenders}
+    if "int8" in by_precision:
+        pays = contest.winner.precision == "int8"
+        screen.show(f"int8 {'pays' if pays else 'does not pay'} on this device within this budget")
 
 
 def _show_baselines(outcome: SearchOutcome) -> None:

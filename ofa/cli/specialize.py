@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 from ofa import pipeline
 from ofa.cli import flags, screen
 from ofa.cli.command import Command
+from ofa.errors import OfaError
 
 if TYPE_CHECKING:
     from ofa.deploy.ladder import Rung
@@ -33,12 +34,17 @@ def _add_flags(parser: ArgumentParser) -> None:
     flags.add_budget(parser)
     flags.add_limits(parser)
     flags.add_checkpoint(parser)
+    flags.add_precisions(parser)
     flags.add_wish(parser)
     flags.add_out(parser, "runs/specialize")
     flags.add_seed(parser)
 
 
 def _specialize(options: Namespace, track: pipeline.Track) -> list[Specialized]:
+    if options.precisions and options.precision:
+        raise OfaError(
+            "--precisions: chooses the precision, and --precision names it; leave one out"
+        )
     bundles = [
         pipeline.specialize(
             device=device,
@@ -48,6 +54,7 @@ def _specialize(options: Namespace, track: pipeline.Track) -> list[Specialized]:
             limits=flags.limits(options),
             seed=options.seed,
             wish=flags.wish(options),
+            precisions=options.precisions,
             track=track,
         )
         for device in options.device

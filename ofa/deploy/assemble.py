@@ -224,7 +224,9 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         top1=Top1(
             predicted=outcome.chosen.predicted_top1,
             predicted_rmse=order.predictor_rmse,
-            search=notes.search_top1,
+            search=notes.search_top1
+            if outcome.chosen.search_top1 is None
+            else outcome.chosen.search_top1,
             num_search_images=len(order.search),
             test=100 * float((predicted == labels).mean()),
             num_test_images=len(labels),

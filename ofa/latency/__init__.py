@@ -7,6 +7,7 @@ from ofa.latency.device import (
     Runtime,
     list_devices,
     load_device,
+    twins,
 )
 from ofa.latency.features import FEATURES, layer_features, layer_key, network_features
 from ofa.latency.model import (
@@ -37,4 +38,5 @@ __all__ = [
     "load_device",
     "load_model",
     "network_features",
+    "twins",
 ]

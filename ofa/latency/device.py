@@ -6,12 +6,13 @@ instant.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ofa import artifacts
 from ofa.errors import BadArtifact, UnknownDevice, did_you_mean
+from ofa.runtime import Precision
 from ofa.runtime.target import parse_address
 
 
@@ -47,7 +48,7 @@ class Description:
     """What computes."""
     runtime: Runtime
     """What executes the network there."""
-    precision: Literal["fp32", "fp16", "int8"]
+    precision: Precision
     """Arithmetic of weights and activations."""
     threads: int | None
     """Threads of the runtime; ``None`` if not published."""
@@ -137,6 +138,23 @@ def load_device(root: Path, name: str) -> Device:
         f"no device is called {name!r}{did_you_mean(name, by_name) or ';'} ofa devices lists all "
         f"{len(by_name)} names; or give the folder of a device.yaml of your own"
     )
+
+
+def twins(device: Device) -> tuple[Device, ...]:
+    """The devices that differ from ``device`` in precision alone, itself first.
+
+    They lie in the same folder as it does.
+
+    Raises:
+        BadArtifact: As ``list_devices``.
+    """
+
+    def but_for_precision(one: Device) -> Description:
+        return replace(one.description, precision="fp32", aliases=())
+
+    others = [one for one in list_devices(device.folder.parent) if one.id != device.id]
+    same = [one for one in others if but_for_precision(one) == but_for_precision(device)]
+    return (device, *same)
 
 
 def check_name(name: str) -> None:

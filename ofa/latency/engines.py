@@ -1,12 +1,17 @@
 """The engine of an arch as it is timed: exported as it is deployed, weights at random.
 
-Latency does not depend on the weights, so nobody has to train a network to know how fast it is.
+Latency does not depend on the weights, nor on the ranges of 8-bit activations, so nobody has to
+train a network, or to have images, to know how fast it is.
 """
 
+import numpy as np
+
+from ofa.runtime import RUNTIMES, Precision, with_precision
+from ofa.runtime.quantization import MIN_CALIBRATION_IMAGES
 from ofa.space import AnyNetwork
 
 
-def engine_of(network: AnyNetwork, *, batch: int = 1) -> bytes:
+def engine_of(network: AnyNetwork, *, batch: int = 1, precision: Precision = "fp32") -> bytes:
     """The ONNX file of a network on uint8 images, normalization included, for a fixed batch."""
     import onnx
 
@@ -21,6 +26,11 @@ def engine_of(network: AnyNetwork, *, batch: int = 1) -> bytes:
         mean=(0.5,) * channels,
         std=(0.25,) * channels,
     )
+    if precision != "fp32":
+        size = (MIN_CALIBRATION_IMAGES, channels, network.resolution, network.resolution)
+        noise = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+        profile = RUNTIMES["onnxruntime"].profile
+        engine = with_precision(engine, precision, profile=profile, calibration=noise)
     model = onnx.load_from_string(engine)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = batch

@@ -9,6 +9,7 @@ import numpy as np
 from ofa import artifacts
 from ofa.latency.design import informative_subnets
 from ofa.latency.engines import engine_of
+from ofa.runtime import Precision
 from ofa.runtime.rounds import Protocol, in_rounds
 from ofa.space import AnyArch, AnySpace, encoding_of, network
 
@@ -22,6 +23,7 @@ class Plan:
         archs: Subnets; the first is the reference of every round.
         threads: Threads of the runtime.
         batch: Images a run.
+        precision: Arithmetic of the engines.
         protocol: How they are timed.
     """
 
@@ -29,6 +31,7 @@ class Plan:
     archs: tuple[AnyArch, ...]
     threads: int
     batch: int
+    precision: Precision
     protocol: Protocol
 
     @cached_property
@@ -53,12 +56,14 @@ class Plan:
             "subnets": artifacts.digest(self.names),
             "threads": self.threads,
             "batch": self.batch,
+            "precision": self.precision,
             "protocol": asdict(self.protocol),
         }
 
     def engine(self, name: str) -> bytes:
         """The ONNX file of a subnet."""
-        return engine_of(network(self.space, self.by_name[name]), batch=self.batch)
+        net = network(self.space, self.by_name[name])
+        return engine_of(net, batch=self.batch, precision=self.precision)
 
     def engines(self, index: int, *, known: Mapping[str, bytes]) -> dict[str, bytes]:
         """The ONNX files of a round, taken from ``known`` where they are there."""
@@ -71,6 +76,7 @@ def informative_plan(
     num: int,
     threads: int = 1,
     batch: int = 1,
+    precision: Precision = "fp32",
     protocol: Protocol | None = None,
     seed: int = 0,
 ) -> Plan:
@@ -86,6 +92,7 @@ def informative_plan(
         archs=tuple(encoding.decode(genotypes)),
         threads=threads,
         batch=batch,
+        precision=precision,
         protocol=protocol or Protocol(),
     )
 
@@ -100,5 +107,6 @@ def random_plan(plan: Plan, *, num: int, seed: int) -> Plan:
         archs=(plan.archs[0], *unseen[:num]),
         threads=plan.threads,
         batch=plan.batch,
+        precision=plan.precision,
         protocol=plan.protocol,
     )

@@ -82,6 +82,7 @@ class Memory:
             num=NUM_SUBNETS if num is None else num,
             threads=runs.threads or 1,
             batch=runs.batch,
+            precision=runs.precision,
         )
 
     def recall(self) -> Remembered | None:

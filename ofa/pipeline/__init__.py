@@ -7,6 +7,7 @@
     data       fit_predictor  predictor       ofa.pipeline.predictor
     device     profile        latency model   ofa.pipeline.device
     both       search         front           ofa.pipeline.front
+    both       search_precisions  fronts      ofa.pipeline.precisions
     both       search_fleet   fleet           ofa.pipeline.fleet
     fleet      front_of_fleet front           ofa.pipeline.fleet_pick
     front      extract        subnet          ofa.pipeline.subnet
@@ -44,6 +45,7 @@ from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
 from ofa.pipeline.pack import pack
+from ofa.pipeline.precisions import Contender, PrecisionContest, search_precisions
 from ofa.pipeline.predictor import fit_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
@@ -52,9 +54,11 @@ from ofa.pipeline.sweep import Sweep, sweep
 from ofa.pipeline.verify import verify
 
 __all__ = [
+    "Contender",
     "FineTuned",
     "FrontChange",
     "PhaseEstimate",
+    "PrecisionContest",
     "Shard",
     "StrategyComparison",
     "Sweep",
@@ -84,6 +88,7 @@ __all__ = [
     "sample",
     "search",
     "search_fleet",
+    "search_precisions",
     "specialize",
     "sweep",
     "train",

@@ -104,7 +104,7 @@ def prepare(
     supernet, accuracy = folder / files.SUPERNET, folder / files.ACCURACY
     if notes.supernet_sha256 != artifacts.sha256(supernet):
         raise BadArtifact(f"{subnet}: was cut from another supernet than {supernet}; extract again")
-    measured = files.read_accuracy(accuracy, supernet=supernet)
+    measured = files.read_accuracy(accuracy, supernet=supernet, precision=outcome.precision)
     named = device or outcome.device
     found = load_device(shipped("devices"), named)
     request = engine_request(found, wish)
@@ -132,7 +132,7 @@ def prepare(
         calibration=images.calibration,
         search=images.search,
         test=images.test,
-        predictor_rmse=predictor_rmse(folder),
+        predictor_rmse=predictor_rmse(folder, outcome.precision),
         samples=tuple((record.arch, record.top1) for record in measured),
         inputs={
             "supernet": supernet,
@@ -147,7 +147,7 @@ def prepare(
 def engine_request(device: Device, wish: Wish) -> "EngineRequest":
     """The engine that a device is meant to run.
 
-    A device whose runtime builds no engines here gets the portable one.
+    A device whose runtime builds no engines here gets the portable one, in 8 bits if its own is.
 
     Raises:
         OfaError: If the user names a runtime that is unknown.
@@ -158,9 +158,10 @@ def engine_request(device: Device, wish: Wish) -> "EngineRequest":
     described = device.description
     known = RUNTIMES.get(described.runtime.name)
     builds = known is not None and known.available()
+    keeps = builds or described.precision == "int8"
     return EngineRequest(
         runtime=wish.runtime or (described.runtime.name if builds else PORTABLE.runtime),
-        precision=wish.precision or (described.precision if builds else PORTABLE.precision),
+        precision=wish.precision or (described.precision if keeps else PORTABLE.precision),
         capability=wish.capability,
     )
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ofa import checkpoint as files
 from ofa.errors import OfaError
-from ofa.opened import find_checkpoint, predictor
+from ofa.opened import find_checkpoint
+from ofa.pipeline.rounds import predicted_accuracy
 from ofa.pipeline.table import device_table
 from ofa.run_files import FrontPoint, read_front
 from ofa.space import encoding_of
@@ -93,7 +94,7 @@ def compare_strategies(
     limit_ms = reachable_range(table).highest if budget_ms is None else budget_ms
     bounds = limits_of(encoding, limits or {})
     check_budget(table, limit_ms, bounds)
-    accuracy = predictor(folder, encoding)
+    accuracy = predicted_accuracy(folder, encoding, target.precision)
     rows = compare(
         encoding,
         accuracy=accuracy,

@@ -1,6 +1,7 @@
 """Predictor and many devices to a fleet: fronts, picks, and the few subnets that serve all."""
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from ofa.space import AnyCostTable, AnyEncoding, CostTable, encoding_of
 
 if TYPE_CHECKING:
     from ofa.search import Fleet, Range
+
+_log = logging.getLogger(__name__)
 
 _MAX_CANDIDATES = 1_000  # archs that a portfolio is chosen from
 
@@ -143,6 +146,12 @@ def search_fleet(
         "seed": seed,
     }
     accuracy = predictor(folder, encoding)
+    if quantized := [target.device for target in targets if target.precision == "int8"]:
+        _log.warning(
+            "a fleet shares one accuracy, that of fp32; %s compute in int8, and lose a little of "
+            "it: search such a device alone to see how much",
+            ", ".join(quantized[:5]),
+        )
     kept = Kept(out / "fleet.partial", artifacts.digest(request))
     fleet = search(
         encoding,

@@ -89,7 +89,7 @@ def search(
         if budget_ms is None
         else check_budget(table, budget_ms, bounds)
     )
-    trusted = trusted_accuracy(folder, encoding)
+    trusted = trusted_accuracy(folder, encoding, target.precision)
     searcher = find_strategy(strategy)
     if not trusted:  # the default alone is frugal enough for accuracies that take seconds each
         searcher = partial(search_front, max_evaluations=MAX_MEASURED, population=16)
@@ -110,13 +110,15 @@ def search(
     else:
         kept = out / files.ACCURACY if rounds > 1 or not trusted else None
         with artifacts.claimed(kept) if kept else nullcontext():
-            measured = measured_on_search(folder, encoding, out=kept, track=track)
+            measured = measured_on_search(
+                folder, encoding, precision=target.precision, out=kept, track=track
+            )
             pairs = measured.pairs
             settled = settle(
                 search_with,
                 measured,
                 accuracy=trusted or measured,
-                refit=partial(refitted, folder, encoding, seed=seed),
+                refit=partial(refitted, folder, encoding, precision=target.precision, seed=seed),
                 budget_ms=budget_ms,
                 num_candidates=num_candidates,
                 max_rounds=rounds,
@@ -157,6 +159,7 @@ def search(
         strategy=strategy,
         uniform_front=_baseline(encoding, partial(uniform_front, encoding, **scores)),
         limits=limits or {},
+        precision=target.precision,
     )
     path = out / "fronts" / f"{target.device}.json"
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}

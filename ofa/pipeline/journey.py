@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ofa.errors import InfeasibleBudget
 from ofa.latency import load_device
@@ -18,6 +18,7 @@ from ofa.pipeline.bundle import (
     reject,
 )
 from ofa.pipeline.front import search
+from ofa.pipeline.precisions import search_precisions
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
 from ofa.shipped import shipped
@@ -36,6 +37,7 @@ def specialize(
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
     wish: Wish | None = None,
+    precisions: bool = False,
     track: Track = untracked,
 ) -> "Bundle":
     """Walk from a supernet to checked engines for one device: search, extract, build, deploy.
@@ -47,6 +49,7 @@ def specialize(
         budget_ms: Latency to stay within; ``None`` takes that of the front's knee, which is a
             choice rather than a promise and is not enforced.
         limits: What the subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
+        precisions: Whether the device's twins in other precisions compete; the most accurate wins.
 
     Returns:
         The bundle, read back and checked.
@@ -63,7 +66,7 @@ def specialize(
     is_reachable = load_device(shipped("devices"), device).description.target != "none"
     aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
     find = partial(
-        search,
+        _find_in_all if precisions else _find,
         device=device,
         checkpoint=checkpoint,
         out=out,
@@ -74,13 +77,15 @@ def specialize(
     attempts: tuple[Attempt, ...] = ()
     while True:
         try:
-            front = find(budget_ms=aim_ms)
+            found, front = find(budget_ms=aim_ms)
         except InfeasibleBudget:
             if attempts or aim_ms == budget_ms:
                 raise
-            front = find(budget_ms=budget_ms)  # feasible, though not with the guard kept free
+            found, front = find(
+                budget_ms=budget_ms
+            )  # feasible, though not with the guard kept free
         subnet = extract(front=front, checkpoint=checkpoint, out=out)
-        order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=device, wish=wish)
+        order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=found, wish=wish)
         searched_ms = order.outcome.budget_ms
         if budget_ms is not None:  # what was asked, whatever the search aimed at
             order = replace(order, outcome=replace(order.outcome, budget_ms=budget_ms))
@@ -99,3 +104,15 @@ def specialize(
         aim_ms = next_aim_ms(budget_ms, attempts, lowest_ms=order.outcome.lowest_ms)
         if aim_ms is None:
             raise missed(budget_ms, attempts, kept_in=reject(assembled, path, out))
+
+
+def _find(*, device: str, budget_ms: float | None, **asked: Any) -> tuple[str, Path]:
+    """The device, and its front."""
+    return device, search(device=device, budget_ms=budget_ms, **asked)
+
+
+def _find_in_all(*, device: str, budget_ms: float | None, **asked: Any) -> tuple[str, Path]:
+    """The twin of a device whose best subnet is the most accurate, and its front."""
+    winner = search_precisions(device=device, budget_ms=budget_ms, **asked).winner
+    assert winner.path is not None  # where none keeps the budget, there is no contest
+    return str(winner.device), winner.path

@@ -15,6 +15,7 @@ arXiv:2007.08668.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ofa import checkpoint as files
-from ofa.opened import evaluator, predictor, predictor_rmse, read_fit
+from ofa.opened import predictor, predictor_rmse, quantized_predictor, read_fit, search_top1
 from ofa.pipeline.progress import Track, untracked
 from ofa.run_files import Round
 from ofa.space import AnyArch, AnyEncoding, Genotypes, genotypes_of
@@ -144,32 +145,56 @@ def settle_unmeasured(
 
 
 def measured_on_search(
-    folder: Path, encoding: AnyEncoding, *, out: Path | None, track: Track
+    folder: Path,
+    encoding: AnyEncoding,
+    *,
+    precision: files.Precision,
+    out: Path | None,
+    track: Track,
 ) -> Measured:
     """Measures on the search split of a checkpoint; what ``out`` names is read first, and grows."""
     supernet = folder / files.SUPERNET
-    kept = files.read_accuracy(out, supernet=supernet) if out else []
+    kept = files.read_accuracy(out, supernet=supernet, precision=precision) if out else []
 
     def keep(arch: AnyArch, top1: float) -> None:
         if out:
-            files.append_accuracy(out, files.MeasuredArch(arch=arch, top1=top1), supernet=supernet)
+            record = files.MeasuredArch(arch=arch, top1=top1, precision=precision)
+            files.append_accuracy(out, record, supernet=supernet)
 
     return Measured(
         encoding=encoding,
-        top1=evaluator(folder, "search").top1,
+        top1=partial(search_top1, folder, precision=precision),
         keep=keep,
         track=track,
         known={record.arch: record.top1 for record in kept},
     )
 
 
-def trusted_accuracy(folder: Path, encoding: AnyEncoding) -> Accuracy | None:
-    """The predictor of a checkpoint; ``None``, with a warning, where it ranks too badly."""
+def predicted_accuracy(folder: Path, encoding: AnyEncoding, precision: files.Precision) -> Accuracy:
+    """The predictor of a checkpoint for subnets of a precision.
+
+    Where it knows nothing of 8 bits, it predicts what they would reach in floats, with a warning.
+    """
+    if precision == "int8":
+        quantized = quantized_predictor(folder, encoding)
+        if quantized is not None:
+            return quantized
+        _log.warning(
+            "predictor: knows no accuracy after quantization, so int8 subnets are predicted as "
+            "accurate as in fp32; run ofa sample --precision int8 --num 60, then ofa fit-predictor"
+        )
+    return predictor(folder, encoding)
+
+
+def trusted_accuracy(
+    folder: Path, encoding: AnyEncoding, precision: files.Precision
+) -> Accuracy | None:
+    """As ``predicted_accuracy``; ``None``, with a warning, where it ranks too badly."""
     if predictor_rmse(folder) is None:  # imported: nobody measured here how well it ranks
-        return predictor(folder, encoding)
+        return predicted_accuracy(folder, encoding, precision)
     fit = read_fit(folder)
     if fit.is_trusted:
-        return predictor(folder, encoding)
+        return predicted_accuracy(folder, encoding, precision)
     _log.warning(
         "predictor: Kendall tau %.3f is below the %.3f asked of it, so the search scores %d archs "
         "at most by measurement; measure more subnets with ofa sample to search faster",
@@ -180,11 +205,36 @@ def trusted_accuracy(folder: Path, encoding: AnyEncoding) -> Accuracy | None:
     return None
 
 
-def refitted(folder: Path, encoding: AnyEncoding, pairs: Pairs, *, seed: int) -> Accuracy:
+def refitted(
+    folder: Path, encoding: AnyEncoding, pairs: Pairs, *, precision: files.Precision, seed: int
+) -> Accuracy:
     """The predictor of a checkpoint's pairs and those measured since."""
-    from ofa.predictor import fit_predictor
+    from ofa.predictor import MIN_QUANTIZED, fit_predictor, fit_quantized
 
-    records = files.read_accuracy(folder / files.ACCURACY, supernet=folder / files.SUPERNET)
-    known = {record.arch: record.top1 for record in records} | pairs
-    top1 = np.array(list(known.values()))
-    return fit_predictor(encoding, genotypes_of(encoding, list(known)), top1, seed=seed).predictor
+    def known(of: files.Precision) -> Pairs:
+        path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
+        records = files.read_accuracy(path, supernet=supernet, precision=of)
+        return {record.arch: record.top1 for record in records}
+
+    floats = known("fp32")
+    quantized = known("int8") | pairs if precision == "int8" else {}
+    floats |= {
+        arch: search_top1(folder, arch) if quantized else top1
+        for arch, top1 in pairs.items()
+        if arch not in floats
+    }
+    base = fit_predictor(
+        encoding, genotypes_of(encoding, list(floats)), np.array(list(floats.values())), seed=seed
+    ).predictor
+    both = [arch for arch in quantized if arch in floats]
+    if len(both) < MIN_QUANTIZED:
+        return base
+    genotypes = genotypes_of(encoding, both)
+    return fit_quantized(
+        base,
+        genotypes,
+        np.array([floats[arch] for arch in both]),
+        np.array([quantized[arch] for arch in both]),
+        left_out=base(genotypes),
+        seed=seed,
+    ).predictor

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ofa import artifacts
 from ofa import checkpoint as files
-from ofa.opened import evaluator, find_checkpoint, open_supernet
+from ofa.opened import evaluator, find_checkpoint, open_supernet, search_top1
 from ofa.run_files import SubnetNotes, read_front, write_subnet
 from ofa.space import macs, network, params
 
@@ -20,12 +20,11 @@ def extract(*, front: Path, checkpoint: str, out: Path) -> Path:
     """
     folder = find_checkpoint(checkpoint)
     _, notes = open_supernet(folder)
-    chosen = read_front(front).chosen
+    outcome = read_front(front)
+    chosen = outcome.chosen
     arch, layers = chosen.arch, network(notes.space, chosen.arch)
     judge = evaluator(folder, "test")
-    search_top1 = chosen.search_top1
-    if search_top1 is None:  # the search had no images yet
-        search_top1 = evaluator(folder, "search").top1(arch)
+    known = chosen.search_top1 if outcome.precision == "fp32" else None
     net = judge.subnet(arch)
     labels = judge.images.labels
     hits = judge.predict(net, arch.resolution) == labels
@@ -35,7 +34,7 @@ def extract(*, front: Path, checkpoint: str, out: Path) -> Path:
         classes=notes.classes,
         mean=notes.mean,
         std=notes.std,
-        search_top1=search_top1,
+        search_top1=search_top1(folder, arch) if known is None else known,
         test_top1=100 * int(hits.sum()) / len(labels),
         num_test_images=len(labels),
         macs=macs(layers),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ofa import checkpoint as files
 from ofa.errors import IllegalSpace
 from ofa.latency import load_device
 from ofa.pipeline.device import profile
@@ -18,10 +19,13 @@ class DeviceTable:
     Attributes:
         device: Id of the device, or the name of the folder of an imported table.
         latency_ms: Latency of genotype matrices, ms.
+        precision: Numbers in which the accuracy of a subnet there is predicted and measured; half
+            floats lose none.
     """
 
     device: str
     latency_ms: AnyCostTable
+    precision: files.Precision = "fp32"
 
 
 def device_table(device: str, *, space: AnySpace, checkpoint: str) -> DeviceTable:
@@ -38,7 +42,11 @@ def device_table(device: str, *, space: AnySpace, checkpoint: str) -> DeviceTabl
     if path.suffix != ".json":
         target = load_device(shipped("devices"), device)
         model = profile(device=device, checkpoint=checkpoint)
-        return DeviceTable(device=target.id, latency_ms=model.table(encoding_of(space)))
+        return DeviceTable(
+            device=target.id,
+            latency_ms=model.table(encoding_of(space)),
+            precision="int8" if target.description.precision == "int8" else "fp32",
+        )
     if not isinstance(space, SearchSpace):
         raise IllegalSpace(
             f"{path}: imported tables hold no layers of a {space.family} space; name a device"

@@ -52,6 +52,10 @@ class QuantizedPredictor:
         """Predicted top-1 of each arch once it is quantized, percent."""
         return self.base(genotypes) + self.change(genotypes)
 
+    def slope(self, genotypes: Genotypes) -> Float32[np.ndarray, "n features"]:
+        """Points of top-1 that a little of each choice adds to each arch once it is quantized."""
+        return self.base.slope(genotypes) + self.linear
+
     def change(self, genotypes: Genotypes) -> Float32[np.ndarray, "n"]:
         """What quantizing adds to the top-1 of each arch, percentage points; mostly negative."""
         return self.shift + OneHot(self.base.encoding)(genotypes) @ self.linear

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ofa.errors import BadArtifact, UnknownDevice
-from ofa.latency import list_devices, load_device
+from ofa.latency import list_devices, load_device, twins
 
 SHIPPED = Path(__file__).parent.parent.parent / "devices"
 DEVICE = """
@@ -91,3 +91,29 @@ def test_every_shipped_device_is_well_formed_and_has_a_card():
         "jetson-tx2", "jetson-orin", "v100", "2080ti", "titan-xp", "titan-rtx", "1080ti", "xeon",
     }  # fmt: skip
     assert all((device.folder / "README.md").is_file() for device in devices)
+
+
+def test_twins_differ_in_precision_alone(root):
+    halved = root / "pixel-int8"
+    halved.mkdir()
+    (halved / "device.yaml").write_text(DEVICE.format(aliases="").replace("fp32", "int8"))
+    threaded = root / "pixel-int8-all"
+    threaded.mkdir()
+    (threaded / "device.yaml").write_text(
+        DEVICE.format(aliases="").replace("fp32", "int8").replace("threads: 1", "threads: 2")
+    )
+    for other in ("note10", "host"):
+        path = root / other / "device.yaml"
+        path.write_text(path.read_text().replace("Some Phone", other))
+
+    found = twins(load_device(root, "pixel1"))
+
+    assert [device.id for device in found] == ["pixel", "pixel-int8"]
+
+
+def test_a_device_described_once_is_its_only_twin(root):
+    for other in ("note10", "host"):
+        path = root / other / "device.yaml"
+        path.write_text(path.read_text().replace("Some Phone", other))
+
+    assert twins(load_device(root, "note10")) == (load_device(root, "note10"),)

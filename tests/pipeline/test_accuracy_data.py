@@ -17,7 +17,7 @@ from ofa.cli import main
 from ofa.data import ImageSet
 from ofa.deploy import EngineCache, EngineRequest
 from ofa.deploy.engines import build_engine
-from ofa.errors import BadArtifact, OfaError
+from ofa.errors import OfaError
 from ofa.evaluate import Judges, engine_images, quantization_images, write_judges
 from ofa.opened import evaluator, open_supernet, predictor, quantized_predictor, read_fit
 from ofa.recipe import Data
@@ -189,8 +189,7 @@ def test_too_few_int8_subnets_leave_the_predictor_to_fp32_and_say_so(folder, cap
 
     assert report.quantized is None
     assert "1 of 1 int8 subnets were measured in fp32 too, but 20 are needed" in caplog.text
-    with pytest.raises(BadArtifact, match="predicts no accuracy after quantization"):
-        quantized_predictor(folder, encoding_of(open_supernet(folder)[1].space))
+    assert quantized_predictor(folder, encoding_of(open_supernet(folder)[1].space)) is None
 
 
 def test_subnets_of_other_precision_are_kept_apart(folder, tiny_space):

@@ -96,3 +96,15 @@ def test_half_a_predictor_and_one_of_another_space_are_refused(top1, base, few):
         QuantizedPredictor.from_state(base, {"int8.linear": fitted.predictor.linear})
     with pytest.raises(BadArtifact, match=r"have shapes .* fit it again"):
         replace(fitted.predictor, linear=fitted.predictor.linear[:-1])
+
+
+def test_the_slope_is_what_a_choice_adds_before_and_by_quantization(encoding, top1, base, few):
+    quantized = fit_quantized(
+        base, few, top1(few), top1(few) - cost(few), left_out=top1(few)
+    ).predictor
+    features = OneHot(encoding)(few)
+
+    by_quantization = quantized.slope(few) - base.slope(few)
+
+    change = quantized.shift + (features * by_quantization).sum(axis=1)
+    np.testing.assert_allclose(change, quantized.change(few), atol=1e-5)
