@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ofa.errors import IllegalSpace
-from ofa.latency import load_device
+from ofa.latency import LatencyModel, load_device
 from ofa.pipeline.device import profile
 from ofa.reference import read_imported_table
 from ofa.shipped import shipped
@@ -18,10 +18,12 @@ class DeviceTable:
     Attributes:
         device: Id of the device, or the name of the folder of an imported table.
         latency_ms: Latency of genotype matrices, ms.
+        model: The device's latency model, which tells how sure each is; ``None`` for a table.
     """
 
     device: str
     latency_ms: AnyCostTable
+    model: LatencyModel | None = None
 
 
 def device_table(device: str, *, space: AnySpace, checkpoint: str) -> DeviceTable:
@@ -38,7 +40,9 @@ def device_table(device: str, *, space: AnySpace, checkpoint: str) -> DeviceTabl
     if path.suffix != ".json":
         target = load_device(shipped("devices"), device)
         model = profile(device=device, checkpoint=checkpoint)
-        return DeviceTable(device=target.id, latency_ms=model.table(encoding_of(space)))
+        return DeviceTable(
+            device=target.id, latency_ms=model.table(encoding_of(space)), model=model
+        )
     if not isinstance(space, SearchSpace):
         raise IllegalSpace(
             f"{path}: imported tables hold no layers of a {space.family} space; name a device"
