@@ -37,6 +37,7 @@ def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
         assert least.point.predicted_top1 <= most.point.predicted_top1
         assert too_low.interval_ms is None
         for pick in (least, most):
+            assert pick.point and pick.interval_ms
             low_ms, high_ms = pick.interval_ms
             assert low_ms < pick.point.estimated_ms < high_ms
             assert f"{low_ms:.4g}–{high_ms:.4g}" in printed

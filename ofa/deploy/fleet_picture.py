@@ -55,7 +55,7 @@ def _draw_fronts(axes: "Axes", outcome: FleetOutcome) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _draw_picks(axes: "Axes", device: DeviceOutcome, **drawn: str) -> None:
+def _draw_picks(axes: "Axes", device: DeviceOutcome, **drawn: Any) -> None:
     for pick in device.picks:
         if pick.point and pick.interval_ms:
             low_ms, high_ms = pick.interval_ms
