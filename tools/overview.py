@@ -24,7 +24,8 @@ _STYLE = f"""
     .number {{ font-weight: 600 }} .end {{ text-anchor: end }}
     .narrow text {{ font-size: 16px }} .narrow .quiet {{ font-size: 14.5px }}
     .block {{ fill: #0072b2; stroke: #0072b2 }} .line {{ stroke: #8a949f; fill: none }}
-    .absent {{ fill: none; stroke: #8a949f; stroke-dasharray: 2 2 }} .paper {{ fill: {style.PAPER} }}
+    .absent {{ fill: none; stroke: #8a949f; stroke-dasharray: 2 2 }}
+    .paper {{ fill: {style.PAPER} }}
     @media (prefers-color-scheme: dark) {{
       text {{ fill: #e6ebf1 }} .quiet, .head {{ fill: #a9b4c0 }} .paper {{ fill: #161b22 }}
       .block {{ fill: #56b4e9; stroke: #56b4e9 }} .absent, .line {{ stroke: #77828e }}
