@@ -26,11 +26,14 @@ class Pick:
         budget: Budget as it was asked for, in ms or as a share of the device's range.
         budget_ms: The same in ms.
         point: Most accurate subnet within it; ``None`` if the device's fastest takes longer.
+        interval_ms: 90 % interval of that subnet's latency; ``None`` where nobody knows it, as for
+            an imported table.
     """
 
     budget: str
     budget_ms: float
     point: FrontPoint | None
+    interval_ms: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

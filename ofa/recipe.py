@@ -231,6 +231,9 @@ class Train:
     validate_every: int = 1
     """Epochs between two measurements of the largest and the smallest subnet on the search
     split."""
+    validate_random: int = 2
+    """Random subnets measured beside them, the same ones throughout a phase; their mean is a
+    learning curve of its own. 0 measures none."""
     checkpoint_every: int = 500
     """Steps between two checkpoints within an epoch; every epoch ends with one. 0 writes no
     others."""
@@ -264,6 +267,8 @@ class Train:
         for name in ("accumulate", "num_nodes", "validate_every"):
             if getattr(self, name) < 1:
                 raise OfaError(f"train.{name}: {getattr(self, name)} is below 1; use 1 or more")
+        if self.validate_random < 0:
+            raise OfaError(f"train.validate_random: {self.validate_random}; use 0 or more")
         if self.devices == 0 or self.devices < -1:
             raise OfaError(f"train.devices: {self.devices}; use 1 or more, or -1 for all")
         earlier: set[str] = {IN_PLACE, NO_TEACHER}

@@ -35,9 +35,27 @@ def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
         assert least.point and most.point
         assert least.point.estimated_ms == pytest.approx(device.lowest_ms)
         assert least.point.predicted_top1 <= most.point.predicted_top1
+        assert too_low.interval_ms is None
+        for pick in (least, most):
+            assert pick.point and pick.interval_ms
+            low_ms, high_ms = pick.interval_ms
+            assert low_ms < pick.point.estimated_ms < high_ms
+            assert f"{low_ms:.4g}–{high_ms:.4g}" in printed
     assert [len(choice.archs) for choice in outcome.portfolio] == [1, 2, 3]
     assert outcome.portfolio[0].num_requests == 4
     assert (tmp_path / "fleet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_fleet_file_from_before_intervals_still_reads(tmp_path):
+    path = tmp_path / "fleet.json"
+    assert main([*FLEET, "--quiet", "--out", str(tmp_path)]) == 0
+    content = json.loads(path.read_text())
+    for device in content["fleet"]["devices"]:
+        for pick in device["picks"]:
+            del pick["interval_ms"]
+    path.write_text(json.dumps(content))
+
+    assert read_fleet(path).devices[0].picks[1].interval_ms is None
 
 
 def test_a_pick_of_a_fleet_is_cut_out_and_its_front_written(tmp_path, capsys):

@@ -5,6 +5,7 @@ import re
 import shlex
 import textwrap
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -75,7 +76,9 @@ def test_a_make_target_shown_exists(target):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_linked_exists(path):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text())
+    text = path.read_text()
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    links += re.findall(r'<(?:img|source)[^>]* src(?:set)?="([^"]+)"', text)
 
     missing = {
         (path.parent / link).resolve() for link in links if not (path.parent / link).exists()
@@ -106,6 +109,34 @@ def test_the_supernet_is_used_as_the_page_about_it_shows(monkeypatch):
     exec(code, names)
 
     assert names["logits"].shape == (1, 10)
+
+
+def test_both_overviews_tell_the_same_and_what_the_demo_prints():
+    wide, narrow = (
+        ElementTree.parse(ROOT / "docs" / name).getroot()
+        for name in ("overview.svg", "overview_narrow.svg")
+    )
+    text = (ROOT / "README.md").read_text()
+    latency, low, high, top1, engine = (
+        re.search(pattern, text)[1]
+        for pattern in (
+            r" latency +([\d.]+) ms", r"interval ([\d.]+)–", r"interval [\d.]+–([\d.]+)",
+            r"([\d.]+) % +measured, 10,000 test images", r"engine ([\d.]+) kB",
+        )
+    )  # fmt: skip
+    shown = {
+        f"{float(latency):.3g} ms", f"{float(low):.3g}–{float(high):.3g}, uncalibrated",
+        f"{top1} %", f"{float(engine):.0f} kB",
+    }  # fmt: skip
+
+    words = [
+        {part for line in root.itertext() for part in re.split(r"(?<=%), ", line)}
+        for root in (wide, narrow)
+    ]
+
+    assert all(shown <= told for told in words)
+    numbers = [{part for part in told if re.search(r"\d (?:ms|%|kB)$", part)} for told in words]
+    assert numbers[0] == numbers[1] and len(numbers[0]) >= 15
 
 
 def sessions(path):

@@ -31,6 +31,7 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
         ),
         (lambda: Train(), "train.phases: there are none"),
         (lambda: Train(phases=(PHASE,), batch_size=1), "batch_size: 1 is too few"),
+        (lambda: Train(phases=(PHASE,), validate_random=-1), "validate_random: -1; use 0 or more"),
         (lambda: Augment(erase_probability=1.5), "erase_probability: 1.5 is not between 0 and 1"),
         (lambda: Data(num_search=0), "data.num_search: 0 is too few"),
         (

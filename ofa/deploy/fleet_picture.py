@@ -1,11 +1,11 @@
 """A picture of a fleet: the front of each device, and what each further subnet for all buys.
 
 Lines differ in color, stroke and marker, so that the picture reads in grey and to the color-blind.
-Past a dozen devices, which no eye tells apart, lines are grey and the fastest, the middle and the
-slowest devices stand out.
+Past eight devices, which no eye tells apart, lines are grey and an even choice from the fastest to
+the slowest stands out. Its picks are hollow, between the ends of their latencies' intervals.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from ofa.fleet_files import DeviceOutcome, FleetOutcome
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_BAR: dict[str, Any] = {"markersize": 6, "markerfacecolor": style.PAPER, "linewidth": 1}
 
-def draw_fleet(outcome: FleetOutcome) -> bytes:
-    """The picture as a PNG: the fronts and, where subnets for all were chosen, what each buys."""
+
+def draw_fleet(outcome: FleetOutcome, *, format: str = "png") -> bytes:
+    """The picture: the fronts and, where subnets for all were chosen, what each buys."""
     num_panels = 2 if outcome.portfolio else 1
     with style.drawing(9, 5 if num_panels == 1 else 8.5) as figure:
         fronts, *others = figure.subplots(
@@ -26,7 +28,7 @@ def draw_fleet(outcome: FleetOutcome) -> bytes:
         _draw_fronts(fronts, outcome)
         for axes in others:
             _draw_portfolio(axes, outcome)
-        return style.saved(figure)
+        return style.saved(figure, format=format)
 
 
 def _draw_fronts(axes: "Axes", outcome: FleetOutcome) -> None:
@@ -44,10 +46,21 @@ def _draw_fronts(axes: "Axes", outcome: FleetOutcome) -> None:
     for index, device in enumerate(named):
         drawn = style.series(index, num_points=len(device.front))
         axes.plot(*_columns(device), **drawn, label=device.device)
+        _draw_picks(axes, device, color=drawn["color"], marker=drawn["marker"])
     others = len(outcome.devices) - len(named)
     if others:
-        axes.plot([], [], color=style.OTHERS, label=f"{others} other devices")
+        axes.plot([], [], color=style.OTHERS, label=f"other devices: {others}")
+    if any(pick.interval_ms for device in named for pick in device.picks):
+        axes.plot([], [], **_BAR, color=style.MUTED, marker="o", label="90 % interval of a pick")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _draw_picks(axes: "Axes", device: DeviceOutcome, **drawn: Any) -> None:
+    for pick in device.picks:
+        if pick.point and pick.interval_ms:
+            low_ms, high_ms = pick.interval_ms
+            row = low_ms, pick.point.estimated_ms, high_ms
+            axes.plot(row, (pick.point.predicted_top1,) * 3, **_BAR, **drawn)
 
 
 def _draw_portfolio(axes: "Axes", outcome: FleetOutcome) -> None:

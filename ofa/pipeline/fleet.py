@@ -23,7 +23,7 @@ from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.table import DeviceTable, device_table
 from ofa.pipeline.watched import Watched
 from ofa.run_files import FrontPoint
-from ofa.space import AnyCostTable, AnyEncoding, CostTable, encoding_of
+from ofa.space import AnyCostTable, AnyEncoding, AnySpace, CostTable, encoding_of, network
 
 if TYPE_CHECKING:
     from ofa.search import Fleet, Range
@@ -228,6 +228,9 @@ def _outcome(
         FrontPoint(arch=arch, predicted_top1=float(top1), estimated_ms=float(latency_ms))
         for arch, top1, latency_ms in zip(archs, front.top1, front.latency_ms, strict=True)
     )
+    chosen = [
+        points[front.best_under(ms)] if ms >= front.latency_ms[0] else None for ms in asked_ms
+    ]
     return DeviceOutcome(
         device=target.device,
         lowest_ms=reach.lowest,
@@ -237,13 +240,22 @@ def _outcome(
             Pick(
                 budget=text,
                 budget_ms=budget_ms,
-                point=points[front.best_under(budget_ms)]
-                if budget_ms >= front.latency_ms[0]
-                else None,
+                point=point,
+                interval_ms=_interval_ms(target, encoding.space, point),
             )
-            for text, budget_ms in zip(texts, asked_ms, strict=True)
+            for text, budget_ms, point in zip(texts, asked_ms, chosen, strict=True)
         ),
     )
+
+
+def _interval_ms(
+    target: DeviceTable, space: AnySpace, point: FrontPoint | None
+) -> tuple[float, float] | None:
+    """90 % interval of a pick's latency, where there is a pick and a model knows it."""
+    if not (target.model and point):
+        return None
+    estimate = target.model.estimate(network(space, point.arch).layers)
+    return estimate.low_ms, estimate.high_ms
 
 
 def _curve(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ofa import checkpoint as files
 from ofa.errors import IllegalSpace
-from ofa.latency import load_device
+from ofa.latency import LatencyModel, load_device
 from ofa.pipeline.device import profile
 from ofa.reference import read_imported_table
 from ofa.shipped import shipped
@@ -19,12 +19,14 @@ class DeviceTable:
     Attributes:
         device: Id of the device, or the name of the folder of an imported table.
         latency_ms: Latency of genotype matrices, ms.
+        model: The device's latency model, which tells how sure each is; ``None`` for a table.
         precision: Numbers in which the accuracy of a subnet there is predicted and measured; half
             floats lose none.
     """
 
     device: str
     latency_ms: AnyCostTable
+    model: LatencyModel | None = None
     precision: files.Precision = "fp32"
 
 
@@ -45,6 +47,7 @@ def device_table(device: str, *, space: AnySpace, checkpoint: str) -> DeviceTabl
         return DeviceTable(
             device=target.id,
             latency_ms=model.table(encoding_of(space)),
+            model=model,
             precision="int8" if target.description.precision == "int8" else "fp32",
         )
     if not isinstance(space, SearchSpace):

@@ -64,7 +64,8 @@ def draw_curves(curves: Curves, phases: tuple[str, ...], *, format: str = "svg")
         axes = figure.add_subplot()
         for index, (name, epochs) in enumerate(curves.top1.items()):
             drawn = style.series(index, num_points=len(epochs))
-            axes.plot(list(epochs), list(epochs.values()), **drawn, label=f"{name} subnet")
+            label = "random subnets, mean" if name == "random" else f"{name} subnet"
+            axes.plot(list(epochs), list(epochs.values()), **drawn, label=label)
         last = max(max(epochs) for epochs in curves.top1.values())
         for start, name in zip((0, *curves.phase_ends), phases, strict=False):
             axes.axvline(start + 0.5, color=style.MUTED, linewidth=0.8, linestyle=(0, (3, 3)))

@@ -7,7 +7,8 @@ from ofa.errors import BadArtifact
 from ofa.recipe import Recipe
 
 _FREE = (
-    "train.checkpoint_every", "train.accelerator", "train.on_nan", "data.workers", "data.download",
+    "train.checkpoint_every", "train.validate_random", "train.accelerator", "train.on_nan",
+    "data.workers", "data.download",
 )  # fmt: skip
 """Settings that change no weight, and that a resumed run may set anew."""
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from statistics import mean
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -172,12 +173,12 @@ class SupernetModule(lightning.LightningModule):
         if end != self.plan[-1].end_epoch and end % train.validate_every:
             return
         phase = self._phase_of(self.global_step - 1).phase
-        top1 = {
-            name: self.validate_subnet(self.average, arch, self.ranks)
-            for name, arch in self.subnets.corners(phase).items()
-        }
-        self.best_top1 = max(self.best_top1, sum(top1.values()) / len(top1))
-        for name, value in {**top1, "best_mean": self.best_top1}.items():
+        top1 = {name: self._top1(arch) for name, arch in self.subnets.corners(phase).items()}
+        self.best_top1 = max(self.best_top1, mean(top1.values()))
+        top1["best_mean"] = self.best_top1
+        if others := self.subnets.middle(phase, train.validate_random):
+            top1["random"] = mean(map(self._top1, others))
+        for name, value in top1.items():
             self.log(f"search_top1/{name}", value, rank_zero_only=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -209,6 +210,9 @@ class SupernetModule(lightning.LightningModule):
             return net(sizes.at(arch.resolution), arch)
 
         return logits
+
+    def _top1(self, arch: AnyArch) -> float:
+        return self.validate_subnet(self.average, arch, self.ranks)
 
     def _identity(self) -> dict[str, str]:
         return identity(self.recipe, images=self._digest, world=self.ranks.world)

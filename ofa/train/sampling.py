@@ -17,6 +17,7 @@ Groups = tuple[tuple[AnyArch, ...], ...]
 
 _POOL_SIZE = 4096
 _STEPS_A_POOL = 256
+_NO_STEP = 1  # keeps a draw apart from those of steps, which are seeded by two numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,15 @@ class Elastic:
         part = phase.subspace(self.space)
         return {"largest": part.largest(), "smallest": part.smallest()}
 
+    def middle(self, phase: Phase, num: int) -> tuple[AnyArch, ...]:
+        """Random archs that tell how a phase goes between its corners; always the same ones."""
+        part = phase.subspace(self.space)
+        if not num or part.largest() == part.smallest():
+            return ()
+        encoding = _encoding(part)
+        rng = np.random.default_rng((self.seed, 0, _NO_STEP))
+        return tuple(encoding.decode(encoding.sample(num, rng)))
+
     def _spread(self, phase: Phase, part: AnySpace, step: int) -> list[tuple[AnyArch, ...]]:
         """One group for each of ``num_random`` equal parts of the range of log MACs."""
         pool, log_macs = _pool(part, self.seed, step // _STEPS_A_POOL)
@@ -77,6 +87,10 @@ class Alone:
     def corners(self, phase: Phase) -> dict[str, AnyArch]:
         """The network."""
         return {"subnet": self.arch}
+
+    def middle(self, phase: Phase, num: int) -> tuple[AnyArch, ...]:
+        """None besides the network."""
+        return ()
 
 
 Subnets = Elastic | Alone

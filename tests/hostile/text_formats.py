@@ -269,7 +269,9 @@ def _fleets() -> list[bytes]:
     points = _front_points()
     device = {
         "device": "host", "lowest_ms": 1.0, "highest_ms": 3.0, "front": points,
-        "picks": [{"budget": "2", "budget_ms": 2.0, "point": points[0]}],
+        "picks": [
+            {"budget": "2", "budget_ms": 2.0, "point": points[0], "interval_ms": [1.0, 1.5]}
+        ],
     }  # fmt: skip
     choice = {
         "archs": [points[0]["arch"]], "mean_loss": 0.0, "least_loss": 0.0, "num_requests": 1,

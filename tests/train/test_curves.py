@@ -1,7 +1,7 @@
 import pytest
 
 from ofa.errors import BadArtifact
-from ofa.train import draw_curves, read_curves
+from ofa.train import Curves, draw_curves, read_curves
 
 
 @pytest.fixture
@@ -33,6 +33,12 @@ def test_the_picture_names_subnets_and_phases_and_is_the_same_each_time(run):
     assert svg == draw_curves(read_curves(run), ("grow", "shrink"))
     text = svg.decode()
     assert all(f">{word}</text>" in text for word in ("grow", "shrink", "largest subnet", "epoch"))
+
+
+def test_the_curve_of_random_subnets_starts_where_they_were_measured():
+    curves = Curves(top1={"largest": {1: 40.0, 2: 60.0}, "random": {2: 55.0}}, phase_ends=(1,))
+
+    assert ">random subnets, mean</text>" in draw_curves(curves, ("grow", "shrink")).decode()
 
 
 def test_a_folder_without_logs_is_refused(tmp_path):

@@ -9,7 +9,7 @@ from ofa.evaluate import Evaluator
 from ofa.recipe import Phase, Recipe, Train
 from ofa.space import ResNetSpace, ResNetStage
 from ofa.supernets import build_supernet
-from ofa.train import Ranks, SupernetModule, Validation, fit, plan
+from ofa.train import Ranks, SupernetModule, Validation, fit, plan, read_curves
 
 PHASES = (
     Phase(name="largest", epochs=1, learning_rate=0.05, kernel_sizes=(5,), depths=(2,),
@@ -38,6 +38,10 @@ def images():
     return ImageSet(images=pixels, labels=labels, classes=tuple("abcd"))
 
 
+def changed(recipe, **settings):
+    return replace(recipe, train=replace(recipe.train, **settings))
+
+
 def trained(
     recipe, images, folder, *, epochs=None, resume=False, validate=lambda net, arch, ranks: 50.0
 ):
@@ -59,10 +63,36 @@ def test_a_run_walks_all_phases_and_learns(recipe, images, tmp_path):
         recipe, images, tmp_path, validate=lambda net, arch, ranks: seen.append(arch) or 50.0
     )
 
-    assert seen == [recipe.space.largest(), recipe.space.smallest()]
+    assert seen[:2] == [recipe.space.largest(), recipe.space.smallest()]
+    assert len(seen) == 4
     logged = (tmp_path / "logs" / "csv" / "version_0" / "metrics.csv").read_text()
     assert "search_top1/largest" in logged
     assert (tmp_path / "last.ckpt").is_file()
+    assert module.current_epoch == 3
+
+
+def test_random_subnets_are_measured_and_change_no_weight(recipe, images, tmp_path):
+    def measured(net, arch, ranks):
+        return 90.0 if arch in corners else 60.0
+
+    corners = [recipe.space.largest(), recipe.space.smallest()]
+    often = changed(recipe, validate_every=1)
+    alone = trained(changed(often, validate_random=0), images, tmp_path / "alone")
+    module = trained(often, images, tmp_path / "random", validate=measured)
+
+    top1 = read_curves(tmp_path / "random").top1
+    assert top1["random"] == {2: 60.0, 3: 60.0}  # the first phase has one arch
+    assert "random" not in read_curves(tmp_path / "alone").top1
+    assert module.best_top1 == 90.0  # of the corners alone
+    weights = alone.supernet.state_dict()
+    assert all(torch.equal(weights[k], v) for k, v in module.supernet.state_dict().items())
+
+
+def test_a_resumed_run_may_measure_other_subnets(recipe, images, tmp_path):
+    trained(recipe, images, tmp_path, epochs=1)
+
+    module = trained(changed(recipe, validate_random=0), images, tmp_path, resume=True)
+
     assert module.current_epoch == 3
 
 
@@ -80,7 +110,7 @@ def test_a_run_cut_off_after_an_epoch_and_resumed_ends_with_the_same_weights(
 
 
 def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, images, tmp_path):
-    recipe = replace(recipe, train=replace(recipe.train, ema_decay=0.9))
+    recipe = changed(recipe, ema_decay=0.9)
     module = trained(recipe, images, tmp_path / "whole")
     trained(recipe, images, tmp_path / "cut", epochs=2)
 
@@ -93,7 +123,7 @@ def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, i
 
 def test_a_run_of_another_recipe_is_not_resumed(recipe, images, tmp_path):
     trained(recipe, images, tmp_path, epochs=1)
-    other = replace(recipe, train=replace(recipe.train, batch_size=16))
+    other = changed(recipe, batch_size=16)
 
     with pytest.raises(BadArtifact, match=r"train\.batch_size was 8, is now 16"):
         trained(other, images, tmp_path, resume=True)

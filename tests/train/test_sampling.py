@@ -29,11 +29,24 @@ def test_the_draw_depends_on_seed_and_step_alone(tiny_space):
         assert drawn[3] != other.draw(spec, 3)
 
 
+def test_the_middle_of_a_phase_is_always_the_same_few_archs(tiny_space):
+    one, again, other = (Elastic(space=tiny_space, seed=seed) for seed in (0, 0, 1))
+    narrow = phase(kernel_sizes=(3,))
+
+    drawn = one.middle(narrow, 2)
+
+    assert len(drawn) == 2 and drawn == again.middle(narrow, 2)
+    assert drawn != other.middle(narrow, 2) and drawn != one.middle(phase(), 2)
+    assert {block.kernel_size for arch in drawn for stage in arch.stages for block in stage} == {3}
+    assert one.middle(narrow, 0) == ()
+
+
 def test_a_space_of_one_arch_is_trained_once_a_step(tiny_space):
     spec = phase(num_random=3, resolutions=(16,), kernel_sizes=(5,), expand_ratios=(4,),
                  depths=(2,))  # fmt: skip
 
     assert Elastic(space=tiny_space, seed=0).draw(spec, 0) == ((tiny_space.largest(),),)
+    assert Elastic(space=tiny_space, seed=0).middle(spec, 2) == ()
 
 
 def test_the_uniform_sampler_draws_random_archs_alone(tiny_space):
