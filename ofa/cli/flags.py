@@ -47,7 +47,7 @@ def add_precisions(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--precisions",
         action="store_true",
-        help="let the device's twins in other precisions compete, such as pixel4-cpu-int8",
+        help="let the device's twins in other precisions compete",
     )
 
 

@@ -134,6 +134,6 @@ SPECIALIZE = Command(
         "built into the device's engine, and compared, form by form, on all test images. An "
         "engine that measures slower than an asked budget sends the search back to aim lower. A "
         "device at hand is profiled on first use.\n\n"
-        "OUT/bundles/SUBNET-DEVICE then holds engines, manifest, report, weights and a script."
+        "OUT/bundles/SUBNET-DEVICE then holds engines, manifest, report and weights."
     ),
 )
