@@ -219,7 +219,7 @@ def refitted(
     floats = known("fp32")
     quantized = known("int8") | pairs if precision == "int8" else {}
     floats |= {
-        arch: search_top1(folder, arch) if quantized else top1
+        arch: search_top1(folder, arch) if precision == "int8" else top1
         for arch, top1 in pairs.items()
         if arch not in floats
     }
