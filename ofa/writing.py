@@ -131,10 +131,9 @@ def _unfinished_file(path: Path) -> Iterator[tuple[Any, Path]]:
     _sweep(path.parent)
     while True:
         handle, name = tempfile.mkstemp(_UNFINISHED, f".{path.name[:100]}.", path.parent)
-        _lock(handle)
-        if os.fstat(handle).st_nlink:
+        if _lock(handle) and os.fstat(handle).st_nlink:
             break
-        os.close(handle)  # swept by another process before it was locked
+        os.close(handle)  # another writer is sweeping it, or has: it came before the lock
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -151,9 +150,8 @@ def _unfinished_folder(path: Path) -> tuple[Path, int]:
         try:
             lock = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
-            continue  # swept by another process before it was locked
-        _lock(lock)
-        if os.fstat(lock).st_nlink:
+            continue  # swept before it could be locked
+        if _lock(lock) and os.fstat(lock).st_nlink:
             return Path(name), lock
         os.close(lock)
 

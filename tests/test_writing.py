@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,18 @@ def test_a_folder_that_appears_meanwhile_is_replaced(tmp_path):
 
     assert os.listdir(tmp_path) == ["bundle"]
     assert os.listdir(tmp_path / "bundle") == ["first"]
+
+
+def test_many_writers_of_one_folder_disturb_nobody(tmp_path):
+    def write(number):
+        writing.write_atomically(tmp_path / f"file {number % 4}", b"whole")
+        _fill_folder(tmp_path / f"folder {number % 4}", b"whole")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(400)))
+
+    names = sorted(os.listdir(tmp_path))
+    assert names == [f"{kind} {number}" for kind in ("file", "folder") for number in range(4)]
 
 
 WRITES = {
