@@ -39,7 +39,7 @@ def json_object(text: bytes | str, *, where: str) -> dict[str, Any]:
         BadArtifact: If it is none, or holds what no file of ours does; names ``where``.
     """
     try:
-        body = json.loads(text, object_pairs_hook=_without_repeats)
+        body = json.loads(_decoded(text), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise BadArtifact(
             f"{where}: not readable as JSON ({_line(error)}); make it again"
@@ -60,7 +60,7 @@ def yaml_value(text: bytes | str, *, where: str) -> Any:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, 20 times as fast
     try:
-        body = _built(yaml.parse(text, Loader=loader))
+        body = _built(yaml.parse(_decoded(text), Loader=loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadArtifact(
             f"{where}: not readable as YAML ({_line(error)}); mend the file"
@@ -98,6 +98,13 @@ def refuse_unnatural(data: object, *, where: str) -> None:
             raise BadArtifact(f"{where}: holds the character {bad[0]!a}, which is none of a text")
         if depth > _MAX_DEPTH:
             raise BadArtifact(f"{where}: is nested deeper than {_MAX_DEPTH} levels")
+
+
+def _decoded(text: bytes | str) -> str:
+    try:
+        return text if isinstance(text, str) else text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not UTF-8 text; save it as that") from error
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

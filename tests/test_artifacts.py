@@ -82,7 +82,8 @@ def test_a_json_artifact_opens_with_schema_maker_and_inputs(tmp_path):
         (b'{"schema": 1e999}', "not a finite number"),
         (b'{"schema": ' + b"9" * 400 + b"}", "bits"),
         (b"[" * 100_000, "not readable as JSON"),
-        (b"\xff\xfe{}", "not readable as JSON"),
+        (b"\xff\xfe{}", "not UTF-8 text"),
+        ("{}".encode("utf-16"), "not UTF-8 text"),
         (b'{"schema": {"name": "other", "version": 1}}', "'thing'"),
     ],
 )
@@ -102,14 +103,22 @@ def test_hostile_json_is_refused_by_name(tmp_path, content, message):
         ("- 1", "holds list"),
         ("a: [", "not readable as YAML"),
         ("a: 1\n\tb: 2", "not readable as YAML"),
+        ("a: 1".encode("utf-16"), "not UTF-8 text"),
     ],
 )
 def test_hostile_yaml_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "a.yaml"
-    path.write_text(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     with pytest.raises(BadArtifact, match=rf"a\.yaml: .*{message}"):
         artifacts.read_yaml(path)
+
+
+def test_the_mark_that_some_editors_put_before_utf8_is_no_part_of_the_text(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_bytes("{x: 1}".encode("utf-8-sig"))
+
+    assert artifacts.read_yaml(path) == {"x": 1}
 
 
 def test_yaml_is_written_under_its_header_and_read_back(tmp_path):

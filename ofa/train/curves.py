@@ -32,20 +32,16 @@ def read_curves(folder: Path) -> Curves:
     """The learning curves of a folder that ``ofa train`` wrote.
 
     Raises:
-        BadArtifact: If it holds no logs, or no epoch was validated.
+        BadArtifact: If it holds no logs, one that is none, or no epoch was validated.
     """
     top1: dict[str, dict[int, float]] = {}
     phases: dict[int, float] = {}
     logs = sorted(folder.glob("logs/csv/version_*/metrics.csv"), key=_start)
     for path in logs:
-        for row in csv.DictReader(io.StringIO(artifacts.read_bytes(path).decode())):
-            epoch = int(row["epoch"]) + 1
-            if row.get("phase"):
-                phases[epoch] = float(row["phase"])
-            for name, value in row.items():
-                subnet = name.removeprefix(_TOP1)
-                if value and subnet not in (name, _NO_SUBNET):
-                    top1.setdefault(subnet, {})[epoch] = float(value)
+        try:
+            _read_log(artifacts.read_bytes(path).decode(), top1, phases)
+        except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+            raise BadArtifact(f"{path}: is no log of ofa train; remove it") from error
     if not top1:
         raise BadArtifact(f"{folder}: no epoch was logged in logs/csv; name a folder of ofa train")
     ends = [
@@ -76,6 +72,17 @@ def draw_curves(curves: Curves, phases: tuple[str, ...], *, format: str = "svg")
         axes.set(xlabel="epoch", ylabel="top-1 on the search split, %", xlim=(0.5, last + 0.5))
         axes.legend(loc="lower right")
         return style.saved(figure, format=format)
+
+
+def _read_log(text: str, top1: dict[str, dict[int, float]], phases: dict[int, float]) -> None:
+    for row in csv.DictReader(io.StringIO(text)):
+        epoch = int(row["epoch"]) + 1
+        if row.get("phase"):
+            phases[epoch] = float(row["phase"])
+        for name, value in row.items():
+            subnet = name.removeprefix(_TOP1)
+            if value and subnet not in (name, _NO_SUBNET):
+                top1.setdefault(subnet, {})[epoch] = float(value)
 
 
 def _start(path: Path) -> int:

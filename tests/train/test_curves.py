@@ -44,3 +44,12 @@ def test_the_curve_of_random_subnets_starts_where_they_were_measured():
 def test_a_folder_without_logs_is_refused(tmp_path):
     with pytest.raises(BadArtifact, match="no epoch was logged"):
         read_curves(tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"epoch\nfirst\n", b"loss\n1\n", b"epoch\n1,2\n"])
+def test_a_log_that_is_none_is_named(run, text):
+    path = run / "logs/csv/version_1/metrics.csv"
+    path.write_bytes(text)
+
+    with pytest.raises(BadArtifact, match=r"version_1/metrics\.csv: is no log"):
+        read_curves(run)
