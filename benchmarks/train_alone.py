@@ -3,10 +3,12 @@
 Subnets of a trained supernet, without fine-tuning, against the same archs trained alone on the same
 images by the recipe of the largest net, for as many epochs as the supernet's recipe has or as
 ``--epochs`` says. Also counts what both cost, in images through backward.
+
+Hours of work, so it may be stopped at any moment: the same command goes on from ``--out``.
 """
 
 import argparse
-import tempfile
+import json
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +17,24 @@ import numpy as np
 import torch
 
 from ofa.artifacts import parse, read_yaml
-from ofa.data import load_splits
+from ofa.data import ImageSet, load_splits
 from ofa.evaluate import draw_archs
 from ofa.opened import find_checkpoint, open_supernet
 from ofa.recipe import NO_TEACHER, Phase, Recipe, Train
-from ofa.runtime import stopwatch
 from ofa.space import AnyArch, encoding_of, macs, network
 from ofa.subnet import build_subnet
-from ofa.train import Alone, Elastic, Lone, Ranks, SupernetModule, Validation, fit, plan
+from ofa.train import (
+    Alone,
+    Elastic,
+    Lone,
+    Ranks,
+    SupernetModule,
+    Validation,
+    fit,
+    plan,
+)
+from ofa.train.fit import CHECKPOINT
+from ofa.writing import write_atomically
 
 
 def main() -> None:
@@ -33,11 +45,13 @@ def main() -> None:
     parser.add_argument("--num", type=int, default=5, help="archs, evenly over log MACs")
     parser.add_argument("--epochs", type=int, default=None, help="of each net alone")
     parser.add_argument("--num-images", type=int, default=None, help="training images of each")
+    parser.add_argument("--threads", type=int, default=None, help="else the recipe's")
+    parser.add_argument("--out", type=Path, default=Path("runs/alone"), help="where it goes on")
     options = parser.parse_args()
     supernet, notes = open_supernet(find_checkpoint(options.checkpoint))
     recipe = parse(Recipe, read_yaml(options.recipe), where=str(options.recipe))
     assert notes.data is not None
-    torch.set_num_threads(recipe.train.threads)
+    torch.set_num_threads(options.threads or recipe.train.threads)
     splits = load_splits(notes.data, notes.space)
     validation = Validation(
         space=notes.space,
@@ -46,6 +60,7 @@ def main() -> None:
         images=splits.test,
     )
     images = splits.train
+    assert isinstance(images, ImageSet)
     if options.num_images:
         images = images.take(torch.arange(options.num_images))
     whole = recipe.train
@@ -55,21 +70,21 @@ def main() -> None:
         warmup_epochs=min(1.0, epochs / 10), teacher=NO_TEACHER,
     )  # fmt: skip
     train = replace(whole, phases=(phase,), validate_every=epochs)
+    lone = replace(recipe, train=train, space=notes.space)
+    space = notes.space
     print(f"{epochs} epochs of {len(images):,} images for each net alone")
-    print("| arch | M MACs | subnet, % | alone, % | gain of the subnet | seconds |")
-    print("|---|---|---|---|---|---|")
+    print("| arch | M MACs | subnet, % | alone, % | gain of the subnet |")
+    print("|---|---|---|---|---|")
     gains = []
-    for arch in draw_archs(encoding_of(notes.space), options.num, draw="macs", seed=0):
-        elapsed_s = stopwatch()
+    archs = draw_archs(encoding_of(space), options.num, draw="macs", seed=0)
+    for arch in sorted(archs, key=lambda arch: macs(network(space, arch))):
         shared = validation(supernet, arch, Ranks())
-        alone = _alone(arch, replace(recipe, train=train, space=notes.space), images, validation)
+        folder = options.out / f"{arch.id}-{epochs}x{len(images)}"
+        alone = _alone(arch, lone, images, validation, folder)
         gains.append(shared - alone)
-        size = macs(network(notes.space, arch)) / 1e6
-        print(
-            f"| {arch.id} | {size:.2f} | {shared:.2f} | {alone:.2f} | {gains[-1]:+.2f} "
-            f"| {elapsed_s():.0f} |",
-            flush=True,
-        )
+        size = macs(network(space, arch)) / 1e6
+        row = f"| {arch.id} | {size:.2f} | {shared:.2f} | {alone:.2f} | {gains[-1]:+.2f} |"
+        print(row, flush=True)
     print(f"mean gain over {len(gains)} nets: {np.mean(gains):+.2f} points on the test split")
     passes = _images_through_backward(whole, recipe, len(splits.train))
     alone_passes = epochs * len(images)
@@ -79,23 +94,29 @@ def main() -> None:
     )
 
 
-def _alone(arch: AnyArch, recipe: Recipe, images: object, validation: Validation) -> float:
-    """Test top-1 of one net trained by itself."""
+def _alone(
+    arch: AnyArch, recipe: Recipe, images: ImageSet, validation: Validation, folder: Path
+) -> float:
+    """Test top-1 of one net trained by itself, in percent; found in ``folder`` if it was before."""
+    done = folder / "top1.json"
+    if done.exists():
+        return json.loads(done.read_text())
     torch.manual_seed(recipe.train.seed)
     net = build_subnet(network(recipe.space, arch))
     module = SupernetModule(
         Lone(net),
         recipe,
-        data=images,  # type: ignore[arg-type]
+        data=images,
         normalization=validation.normalization,
         validate=lambda lone, arch, ranks: validation.top1(
             deepcopy(lone.get_submodule("net")), arch.resolution, ranks
         ),
         subnets=Alone(arch=arch),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        fit(module, folder=Path(folder), resume=False, progress=False)
-    return validation.top1(module.average.get_submodule("net"), arch.resolution, Ranks())
+    fit(module, folder=folder, resume=(folder / CHECKPOINT).exists(), progress=False)
+    top1 = validation.top1(module.average.get_submodule("net"), arch.resolution, Ranks())
+    write_atomically(done, json.dumps(top1).encode())
+    return top1
 
 
 def _images_through_backward(train: Train, recipe: Recipe, num_images: int) -> int:
