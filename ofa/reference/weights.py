@@ -7,6 +7,7 @@ tensor is checked against the network it is for: none missing, none unknown, eve
 """
 
 import io
+import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
@@ -183,7 +184,7 @@ def _load(data: bytes, *, where: str) -> object:
         ) from error
     except (
         RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError,
-        AssertionError, OverflowError, MemoryError, zipfile.BadZipFile,
+        AssertionError, OverflowError, MemoryError, struct.error, zipfile.BadZipFile,
     ) as error:  # fmt: skip
         kind = type(error).__name__
         raise BadArtifact(f"{where}: not a readable torch file ({kind}); copy it again") from error

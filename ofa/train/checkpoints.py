@@ -6,6 +6,7 @@ on another disk, a kill or a full disk in the middle of the move costs the run i
 
 import io
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ class WholeCheckpoints(CheckpointIO):
         place = map_location or (lambda storage, location: storage)
         try:
             return torch.load(Path(path), map_location=place, weights_only=True)
-        except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        except (
+            OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError,
+            EOFError, AssertionError, struct.error, pickle.UnpicklingError,
+        ) as error:  # fmt: skip
             raise BadArtifact(
                 f"{path}: is no readable checkpoint; start anew without --resume"
             ) from error

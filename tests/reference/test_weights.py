@@ -80,8 +80,13 @@ def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"\x80\x02}q\x00."],
-    ids=["cut off", "empty", "no tensors"],
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: b"\x80\x02}q\x00.",
+        lambda data: b"\x80\x02}q\x00X",
+    ],
+    ids=["cut off", "empty", "no tensors", "cut off within a number"],
 )
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 def test_a_damaged_file_is_refused(tmp_path, damage, legacy):

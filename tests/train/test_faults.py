@@ -153,8 +153,9 @@ def test_a_disk_that_fills_up_ends_training_in_one_line_and_keeps_the_checkpoint
         assert not list(folder.rglob(".*"))
 
 
-def test_a_damaged_checkpoint_is_refused_in_one_line(recipe, images, tmp_path):
-    (tmp_path / "last.ckpt").write_bytes(b"PK\x03\x04 half of a checkpoint")
+@pytest.mark.parametrize("content", [b"PK\x03\x04 half of a checkpoint", b"\x80\x02}q\x00X"])
+def test_a_damaged_checkpoint_is_refused_in_one_line(recipe, images, tmp_path, content):
+    (tmp_path / "last.ckpt").write_bytes(content)
 
     with pytest.raises(BadArtifact, match=r"last\.ckpt: is no readable checkpoint; start anew"):
         trained(recipe, images, tmp_path, resume=True)
