@@ -7,7 +7,7 @@ read every file once.
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -130,16 +130,23 @@ def evaluator(folder: Path, split: Literal["search", "test"]) -> "Evaluator":
     )
 
 
-def search_top1(folder: Path, arch: AnyArch, precision: files.Precision = "fp32") -> float:
+def search_top1(
+    folder: Path,
+    arch: AnyArch,
+    precision: files.Precision = "fp32",
+    *,
+    keep: Collection[int] = (),
+) -> float:
     """Top-1 of a checkpoint's subnet on the search split, percent.
 
     Args:
         precision: Numbers to measure it with; ``int8`` is what its engine would compute with.
+        keep: After how many segments subnets to come start; see ``ofa.evaluate.partings``.
     """
     from ofa.evaluate import quantized_top1
 
     judge = evaluator(folder, "search")
-    return judge.top1(arch) if precision == "fp32" else quantized_top1(judge, arch)
+    return judge.top1(arch, keep=keep) if precision == "fp32" else quantized_top1(judge, arch)
 
 
 def measure_search_top1(
@@ -159,10 +166,12 @@ def measure_search_top1(
     Raises:
         OfaError: If one of them is killed.
     """
+    from ofa.evaluate import partings
+
     workers = max(1, min(workers, len(archs)))
     if workers == 1:
-        for arch in archs:
-            yield arch, search_top1(folder, arch, precision)
+        for arch, keep in zip(archs, partings(archs), strict=True):
+            yield arch, search_top1(folder, arch, precision, keep=keep)
         return
     context = get_context("spawn")  # forked copies of a process that used torch's threads can hang
     bounds = [len(archs) * i // workers for i in range(workers + 1)]
@@ -171,10 +180,11 @@ def measure_search_top1(
         for start, end in pairwise(bounds):
             pool = ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
             stack.callback(pool.shutdown, cancel_futures=True)
+            part = archs[start:end]
             with _interrupts_blocked():  # workers inherit it, and are ended by this process
                 futures |= {
-                    pool.submit(search_top1, folder, arch, precision): arch
-                    for arch in archs[start:end]
+                    pool.submit(search_top1, folder, arch, precision, keep=keep): arch
+                    for arch, keep in zip(part, partings(part), strict=True)
                 }
         try:
             for future in as_completed(futures):

@@ -1,6 +1,6 @@
 """Accuracy of subnets, always recalibrated."""
 
-from ofa.evaluate.accuracy import Evaluator, in_sharing_order
+from ofa.evaluate.accuracy import Evaluator, in_sharing_order, partings
 from ofa.evaluate.active import most_informative
 from ofa.evaluate.engine import Forward, Logits, engine_images, run_in_chunks
 from ofa.evaluate.folded import fold_batchnorm_
@@ -21,6 +21,7 @@ __all__ = [
     "in_sharing_order",
     "load_judges",
     "most_informative",
+    "partings",
     "quantization_images",
     "quantized_top1",
     "run_in_chunks",

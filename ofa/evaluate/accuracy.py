@@ -1,8 +1,8 @@
 """Top-1 of subnets: extracted, recalibrated, then counted over whole images.
 
 Two archs that agree on resolution and on their first blocks have the same activations and the same
-recalibrated statistics up to there. An evaluator keeps the activations along the last arch's path,
-within a memory bound, and starts the next arch where their paths part; the numbers are those of
+recalibrated statistics up to there. An evaluator keeps the activations where archs to come part
+from the one in hand, within a memory bound, and starts them there; the numbers are those of
 starting anew.
 
 Once a segment's statistics are final its batch norm is folded into its convolutions, so that the
@@ -13,9 +13,10 @@ batch depend on how threads divide it. So loader batch size, loading order, proc
 change nothing; who has more cores measures several archs at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -73,13 +74,17 @@ class Evaluator:
             recalibrate_batchnorm_(net, self.normalized(self.calibration, arch.resolution))
         return net
 
-    def top1(self, arch: AnyArch) -> float:
-        """Share of images whose largest logit is the label's, in percent."""
+    def top1(self, arch: AnyArch, *, keep: Collection[int] = ()) -> float:
+        """Share of images whose largest logit is the label's, in percent.
+
+        Args:
+            keep: After how many segments archs to come start; see ``partings``.
+        """
         route = arch.path
         self._leave_until(route)
         level = self._levels[-1] if self._levels else self._start(arch.resolution)
         segments = self._extract(arch).segments()[len(level.route) :]
-        kept = self._segments_worth_keeping(arch, len(level.route))
+        kept = self._segments_to_keep(arch, len(level.route), keep)
         calibration: dict[int, list[Tensor]] = {i: [] for i in kept}
         images: dict[int, list[Tensor]] = {i: [] for i in kept}
         with one_thread():
@@ -127,8 +132,8 @@ class Evaluator:
         while self._levels and route[: len(self._levels[-1].route)] != self._levels[-1].route:
             self._levels.pop()
 
-    def _segments_worth_keeping(self, arch: AnyArch, start: int) -> list[int]:
-        """Segments, counted from ``start``, whose output fits in the memory bound."""
+    def _segments_to_keep(self, arch: AnyArch, start: int, keep: Collection[int]) -> list[int]:
+        """Segments, counted from ``start``, whose output is asked for and fits in the bound."""
         num_images = len(self.calibration) + len(self.images)
         free = self.memory_bytes - sum(
             t.nbytes for level in self._levels for t in (*level.calibration, *level.images)
@@ -138,15 +143,32 @@ class Evaluator:
             network(self.space, arch).blocks, start=1
         ):  # the stem's output is large and cheap
             size = 4 * num_images * block.out_channels * block.out_size**2
-            if position >= start and size <= free:
+            if position >= start and position + 1 in keep and size <= free:
                 free -= size
                 kept.append(position - start)
         return kept
 
 
+def partings(archs: Sequence[AnyArch]) -> list[tuple[int, ...]]:
+    """For archs measured in this order, after how many segments later ones part from each.
+
+    Where the next arch parts, and wherever one after it parts still earlier: from there, and from
+    nowhere else, one of them can go on.
+    """
+    found: list[tuple[int, ...]] = [()]
+    for arch, following in reversed(list(pairwise(archs))):
+        shared = _num_shared(arch.path, following.path)
+        found.append((*(length for length in found[-1] if length < shared), shared))
+    return found[: len(archs)][::-1]
+
+
 def in_sharing_order(archs: Sequence[AnyArch]) -> list[AnyArch]:
     """Archs sorted so that those with common first layers follow one another."""
     return sorted(archs, key=lambda arch: arch.path)
+
+
+def _num_shared(one: Route, other: Route) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
 def _run(segments: list[nn.Module], x: Tensor, kept: dict[int, list[Tensor]]) -> Tensor:

@@ -13,9 +13,8 @@ arXiv:2007.08668.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,14 @@ import numpy as np
 from jaxtyping import Float
 
 from ofa import checkpoint as files
-from ofa.opened import predictor, predictor_rmse, quantized_predictor, read_fit, search_top1
+from ofa.opened import (
+    measure_search_top1,
+    predictor,
+    predictor_rmse,
+    quantized_predictor,
+    read_fit,
+    search_top1,
+)
 from ofa.pipeline.progress import Track, untracked
 from ofa.run_files import Round
 from ofa.space import AnyArch, AnyEncoding, Genotypes, genotypes_of
@@ -65,14 +71,14 @@ class Measured:
     """Accuracy by measurement: each arch once, remembered, and kept in a file if one is named.
 
     Attributes:
-        top1: Measures one arch, percent.
+        measure: Each of some archs with its top-1, percent, in any order.
         keep: Told of every new pair.
         known: Pairs of an earlier start, taken in place of measuring them again.
         pairs: What this search has asked.
     """
 
     encoding: AnyEncoding
-    top1: Callable[[AnyArch], float]
+    measure: Callable[[Sequence[AnyArch]], Iterable[tuple[AnyArch, float]]]
     keep: Callable[[AnyArch, float], None] = lambda arch, top1: None
     track: Track = untracked
     known: Pairs = field(default_factory=dict)
@@ -83,9 +89,11 @@ class Measured:
         archs = self.encoding.decode(genotypes)
         new = [arch for arch in dict.fromkeys(archs) if arch not in self.pairs]
         unknown = [arch for arch in new if arch not in self.known]
-        for arch in self.track(unknown, "measuring candidates") if unknown else ():
-            self.known[arch] = self.top1(arch)
-            self.keep(arch, self.known[arch])
+        if unknown:
+            tracked = self.track(unknown, "measuring candidates")
+            for _, (arch, top1) in zip(tracked, self.measure(unknown), strict=True):
+                self.known[arch] = top1
+                self.keep(arch, top1)
         self.pairs.update({arch: self.known[arch] for arch in new})
         return np.array([self.pairs[arch] for arch in archs], np.float64)
 
@@ -161,9 +169,14 @@ def measured_on_search(
             record = files.MeasuredArch(arch=arch, top1=top1, precision=precision)
             files.append_accuracy(out, record, supernet=supernet)
 
+    def measure(archs: Sequence[AnyArch]) -> Iterator[tuple[AnyArch, float]]:
+        from ofa.evaluate import in_sharing_order
+
+        return measure_search_top1(folder, in_sharing_order(archs), precision=precision)
+
     return Measured(
         encoding=encoding,
-        top1=partial(search_top1, folder, precision=precision),
+        measure=measure,
         keep=keep,
         track=track,
         known={record.arch: record.top1 for record in kept},

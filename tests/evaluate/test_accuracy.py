@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from ofa.data import ImageSet, Normalization
-from ofa.evaluate import Evaluator, in_sharing_order
-from ofa.space import Encoding
+from ofa.evaluate import Evaluator, in_sharing_order, partings
+from ofa.space import Arch, Block, Encoding
 
 NORMALIZATION = Normalization(mean=(0.5,) * 3, std=(0.25,) * 3)
 
@@ -31,12 +31,17 @@ def evaluator(supernet, tiny_space):
     return make
 
 
+def one_after_another(judge: Evaluator, archs) -> list[float]:
+    steps = zip(archs, partings(archs), strict=True)
+    return [judge.top1(arch, keep=keep) for arch, keep in steps]
+
+
 def test_sharing_prefixes_changes_no_accuracy(evaluator, tiny_space):
     encoding = Encoding(tiny_space)
     archs = in_sharing_order(encoding.decode(encoding.sample(40, np.random.default_rng(0))))
     shared = evaluator(memory_bytes=10**9)
 
-    together = [shared.top1(arch) for arch in archs]
+    together = one_after_another(shared, archs)
 
     assert together == [evaluator(memory_bytes=0).top1(arch) for arch in archs]
     assert len(set(together)) > 5
@@ -47,7 +52,19 @@ def test_a_memory_bound_too_small_for_some_activations_changes_nothing(evaluator
     archs = encoding.decode(encoding.sample(10, np.random.default_rng(1)))
     bounded = evaluator(memory_bytes=3_000_000)
 
-    assert [bounded.top1(a) for a in archs] == [evaluator(0).top1(a) for a in archs]
+    assert one_after_another(bounded, archs) == [evaluator(0).top1(a) for a in archs]
+
+
+def test_archs_part_where_one_to_come_can_go_on():
+    def arch(*kernel_sizes: int) -> Arch:
+        stage = tuple(Block(kernel_size=size, expand_ratio=2) for size in kernel_sizes)
+        return Arch(resolution=16, stages=(stage,))
+
+    # Stem and first block come before them.
+    archs = [arch(3, 3, 3), arch(3, 3, 5), arch(5, 3, 3), arch(5, 5, 3), arch(5, 5, 3)]
+
+    assert partings(archs) == [(2, 4), (2,), (3,), (5,), ()]
+    assert partings([]) == []
 
 
 def test_top1_is_that_of_the_recalibrated_subnet(evaluator, tiny_space):
@@ -68,4 +85,4 @@ def test_prefix_sharing_tells_blocks_of_like_stages_apart(evaluator, tiny_space)
     ]
     shared = evaluator(memory_bytes=10**9)
 
-    assert [shared.top1(a) for a in archs] == [evaluator(0).top1(a) for a in archs]
+    assert one_after_another(shared, archs) == [evaluator(0).top1(a) for a in archs]

@@ -1,7 +1,10 @@
+import pytest
 import torch
 from torch import nn
 
 from ofa.evaluate import fold_batchnorm_
+from ofa.nn import ACTIVATIONS, ConvBatchNorm
+from ofa.space import ConvLayer
 from ofa.subnet import extract, recalibrate_batchnorm_
 
 
@@ -15,6 +18,22 @@ def test_a_folded_net_gives_the_logits_of_the_whole_without_any_norm(supernet, t
 
         torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-5)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("batchnorm", [True, False])
+def test_every_activation_is_computed_once(activation, batchnorm):
+    layer = ConvLayer(
+        in_channels=3, out_channels=8, in_size=9, kernel_size=3, stride=2,
+        activation=activation, batchnorm=batchnorm,
+    )  # fmt: skip
+    net = ConvBatchNorm(layer).eval()
+    images = 20 * torch.randn(4, 3, 9, 9)
+    with torch.no_grad():
+        expected = net(images)
+        fold_batchnorm_(net)
+
+        torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_folding_leaves_the_supernet_alone(supernet, tiny_space):

@@ -37,7 +37,7 @@ def settled(
     latency_ms = cost_table(encoding, macs)
     measured = Measured(
         encoding=encoding,
-        top1=lambda arch: float(truth(encoding.encode([arch]))[0]),
+        measure=lambda archs: zip(archs, truth(encoding.encode(archs)).tolist(), strict=True),
         known=known or {},
         keep=lambda arch, top1: kept.append(arch) if kept is not None else None,
     )
