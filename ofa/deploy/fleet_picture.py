@@ -45,7 +45,8 @@ def _draw_fronts(axes: "Axes", outcome: FleetOutcome) -> None:
             axes.plot(*_columns(device), color=style.OTHERS, linewidth=0.9)
     for index, device in enumerate(named):
         drawn = style.series(index, num_points=len(device.front))
-        axes.plot(*_columns(device), **drawn, label=device.device)
+        scored = ", top-1 in int8" if device.precision == "int8" else ""
+        axes.plot(*_columns(device), **drawn, label=device.device + scored)
         _draw_picks(axes, device, color=drawn["color"], marker=drawn["marker"])
     others = len(outcome.devices) - len(named)
     if others:

@@ -293,7 +293,7 @@ def _read_fleet(folder: Path, data: bytes) -> object:
 
 @format_("fleet.yaml", "yaml", lambda: [b"devices:\n  note10: [20, 30]\n  'pixel*': [40%]\n"])
 def _read_fleet_file(folder: Path, data: bytes) -> object:
-    from ofa.pipeline.fleet import read_fleet_file
+    from ofa.pipeline import read_fleet_file
 
     return read_fleet_file(placed(folder, "fleet.yaml", data))
 
