@@ -101,7 +101,7 @@ def test_what_is_predicted_in_int8_says_so(tmp_path, capsys):
     assert main(words) == 0
 
     rows = [line for line in capsys.readouterr().out.splitlines() if "(50%)" in line]
-    assert [line.rstrip().endswith(" in int8") for line in rows] == [False, True]
+    assert [line.rstrip().endswith(" int8") for line in rows] == [False, True]
     path = tmp_path / "fleet.json"
     for name, precision in zip(TWINS, ("fp32", "int8"), strict=True):
         front = pipeline.front_of_fleet(fleet=path, device=name, budget_ms=100.0, out=tmp_path)
