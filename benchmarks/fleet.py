@@ -17,7 +17,7 @@ from ofa import pipeline
 from ofa.latency import FEATURES, LatencyModel, load_model
 from ofa.opened import find_checkpoint, open_supernet, predictor, quantized_predictor
 from ofa.runtime import stopwatch
-from ofa.search import reachable_range, search_fleet, search_front
+from ofa.search import Problem, reachable_range, search_fleet, search_front
 from ofa.space import encoding_of
 
 _SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -62,7 +62,8 @@ def main() -> None:
         regrets = []
         for place in rng.permutation(len(alike))[: options.sample]:
             table, front = tables[alike[place]], fleet.fronts[place]
-            own = search_front(encoding, accuracy=accuracy, latency_ms=table, rng=rng)
+            alone = Problem(encoding=encoding, accuracy=accuracy, latency_ms=table)
+            own = search_front(alone, rng)
             for ms in budgets_ms[alike[place]]:
                 regrets.append(own.top1[own.best_under(ms)] - front.top1[front.best_under(ms)])
         print(

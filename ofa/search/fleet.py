@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ofa.errors import OfaError
-from ofa.search.archive import Score
 from ofa.search.evolution import neighbors, search_front, uniform_archs
 from ofa.search.front import Front
 from ofa.search.limits import Limit, excess
 from ofa.search.pareto import non_dominated
+from ofa.search.problem import Problem, Score
 from ofa.space import AnyEncoding, Genotypes
 
 _NUM_PROBES = 256  # random archs by whose latencies, with the uniform ones, devices are told apart
@@ -164,14 +164,14 @@ def _pool(
     met = _Met(encoding, accuracy)
     exhaustive = False
     for device in chosen:
-        found = search_front(
-            encoding,
+        problem = Problem(
+            encoding=encoding,
             accuracy=met.top1_of,
             latency_ms=latencies_ms[device],
-            rng=rng,
             limits=limits,
             max_evaluations=max_evaluations,
         )
+        found = search_front(problem, rng)
         exhaustive = found.exhaustive
         if exhaustive:  # every arch was met, so that no other search has more to tell
             break
