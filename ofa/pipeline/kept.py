@@ -39,7 +39,7 @@ class Kept:
         return arrays
 
     def within(self, part: str) -> "Kept":
-        """Arrays of one part of the request, whose names are those of other parts as well."""
+        """Arrays of one part of the request, in a folder of its own."""
         return replace(self, folder=self.folder / part)
 
     def forget(self) -> None:

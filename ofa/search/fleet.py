@@ -2,7 +2,8 @@
 
 Accuracy does not depend on the device, so a few devices as unlike each other as possible are
 searched, the best archs they met form a pool, and every device ranks that pool by a table lookup.
-What chance left undone is mended around the picks of each device.
+What chance left undone is mended around the picks of each device. It does depend on the precision a
+device computes in, so each precision is a fleet of its own.
 
 After the pool, devices need nothing of each other, so they are done in batches; what each left
 behind can be kept, and a search that was cut off goes on after the last one.
@@ -70,7 +71,7 @@ def search_fleet(
     """The fronts of a fleet, refined around the pick of every budget.
 
     Args:
-        accuracy: Top-1 of a genotype matrix, percent.
+        accuracy: Top-1 of a genotype matrix on each of the devices, percent.
         latencies_ms: Latency of a genotype matrix on each device, ms.
         budgets_ms: Latencies to stay within, for each device; those that no arch meets are passed
             over.
