@@ -3,8 +3,9 @@
     python benchmarks/fleet.py --num 1000
 
 Each device is one of the catalogue whose cost of every kind of work is scaled by 0.5 to 2, and has
-five budgets, from 10 % to 90 % of its range. Time counts the latency tables and the search. Regret
-is the top-1 that a search of the device alone finds beyond the fleet's pick, over a sample.
+five budgets, from 10 % to 90 % of its range. Variants of int8 devices are scored in int8. Time
+counts the latency tables and the search. Regret is the top-1 that a search of the device alone
+finds beyond the fleet's pick, over a sample of each precision.
 """
 
 import argparse
@@ -14,9 +15,9 @@ import numpy as np
 
 from ofa import pipeline
 from ofa.latency import FEATURES, LatencyModel, load_model
-from ofa.opened import find_checkpoint, open_supernet, predictor
+from ofa.opened import find_checkpoint, open_supernet, predictor, quantized_predictor
 from ofa.runtime import stopwatch
-from ofa.search import reachable_range, search_fleet, search_front
+from ofa.search import Problem, reachable_range, search_fleet, search_front
 from ofa.space import encoding_of
 
 _SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -26,39 +27,52 @@ def main() -> None:
     """Draw the fleet, search it, and compare a sample of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--num", type=int, default=1000, help="devices to draw")
-    parser.add_argument("--sample", type=int, default=40, help="devices to search alone")
+    parser.add_argument("--sample", type=int, default=20, help="of each precision to search alone")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draws")
     parser.add_argument("--checkpoint", default="fashion_mnist")
     options = parser.parse_args()
 
     folder = find_checkpoint(options.checkpoint)
     encoding = encoding_of(open_supernet(folder)[1].space)
-    accuracy = predictor(folder, encoding)
+    floats = predictor(folder, encoding)
+    accuracies = {"fp32": floats, "int8": quantized_predictor(folder, encoding) or floats}
     rng = np.random.default_rng(options.seed)
-    known = [load_model(d.model_path) for d in pipeline.devices() if d.model_path.exists()]
-    models = [_variant(known[rng.integers(len(known))], rng) for _ in range(options.num)]
+    known = [device for device in pipeline.devices() if device.model_path.exists()]
+    drawn = [known[rng.integers(len(known))] for _ in range(options.num)]
+    models = [_variant(load_model(device.model_path), rng) for device in drawn]
+    precisions = ["int8" if d.description.precision == "int8" else "fp32" for d in drawn]
 
     elapsed = stopwatch()
     tables = [model.table(encoding) for model in models]
-    tables_s = elapsed()
     ranges = [reachable_range(table) for table in tables]
     budgets_ms = [[r.lowest + s * (r.highest - r.lowest) for s in _SHARES] for r in ranges]
-    fleet = search_fleet(
-        encoding, accuracy=accuracy, latencies_ms=tables, budgets_ms=budgets_ms, rng=rng
-    )
+    tables_s = elapsed()
+    search_s = 0.0
+    for precision, accuracy in accuracies.items():
+        alike = [index for index, name in enumerate(precisions) if name == precision]
+        elapsed = stopwatch()
+        fleet = search_fleet(
+            encoding,
+            accuracy=accuracy,
+            latencies_ms=[tables[index] for index in alike],
+            budgets_ms=[budgets_ms[index] for index in alike],
+            rng=rng,
+        )
+        search_s += elapsed()
+        regrets = []
+        for place in rng.permutation(len(alike))[: options.sample]:
+            table, front = tables[alike[place]], fleet.fronts[place]
+            alone = Problem(encoding=encoding, accuracy=accuracy, latency_ms=table)
+            own = search_front(alone, rng)
+            for ms in budgets_ms[alike[place]]:
+                regrets.append(own.top1[own.best_under(ms)] - front.top1[front.best_under(ms)])
+        print(
+            f"{precision}: {len(alike)} devices, {fleet.num_evaluations:,} archs predicted; regret "
+            f"over {len(regrets)} picks: mean {np.mean(regrets):.4f}, worst {np.max(regrets):.4f}"
+        )
     print(
-        f"{options.num} devices x {len(_SHARES)} budgets: {elapsed():.1f} s, {tables_s:.1f} s "
-        f"of it latency tables; {fleet.num_evaluations:,} archs predicted"
-    )
-    regrets = []
-    for index in rng.permutation(options.num)[: options.sample]:
-        own = search_front(encoding, accuracy=accuracy, latency_ms=tables[index], rng=rng)
-        front = fleet.fronts[index]
-        for ms in budgets_ms[index]:
-            regrets.append(own.top1[own.best_under(ms)] - front.top1[front.best_under(ms)])
-    print(
-        f"regret over {len(regrets)} picks: mean {np.mean(regrets):.4f}, "
-        f"worst {np.max(regrets):.4f} points"
+        f"{options.num} devices x {len(_SHARES)} budgets: {tables_s + search_s:.1f} s, "
+        f"{tables_s:.1f} s of it latency tables and ranges"
     )
 
 

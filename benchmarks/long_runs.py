@@ -27,7 +27,7 @@ from ofa.data import ImageSet, Normalization
 from ofa.opened import measure_search_top1
 from ofa.recipe import Augment, Recipe, Train
 from ofa.runtime import stopwatch
-from ofa.search import search_front
+from ofa.search import Problem, search_front
 from ofa.space import AnyArch, SearchSpace, cost_table, encoding_of, macs
 from ofa.supernets import build_supernet
 from ofa.train import Ranks, SupernetModule, fit
@@ -164,15 +164,14 @@ def _training(folder: Path, tick: Tick) -> None:
 def _search(folder: Path, tick: Tick) -> None:
     """Whole searches of a large space by a cheap accuracy, each from a seed of its own."""
     encoding = encoding_of(SearchSpace(num_classes=10))
-    cost = cost_table(encoding, macs)
+    problem = Problem(
+        encoding=encoding,
+        accuracy=lambda genotypes: genotypes.sum(axis=1, dtype=np.float64),
+        latency_ms=cost_table(encoding, macs),
+        max_evaluations=50_000,
+    )
     for seed in count():
-        front = search_front(
-            encoding,
-            accuracy=lambda genotypes: genotypes.sum(axis=1, dtype=np.float64),
-            latency_ms=cost,
-            rng=np.random.default_rng(seed),
-            max_evaluations=50_000,
-        )
+        front = search_front(problem, np.random.default_rng(seed))
         tick(front.num_evaluations)
 
 

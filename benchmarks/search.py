@@ -19,7 +19,7 @@ from ofa.reference.predictor import TRAINED_SIZES, Form, ReferencePredictor, lay
 from ofa.reference.tables import LayerTable, read_table
 from ofa.reference.weights import read_state
 from ofa.runtime import stopwatch
-from ofa.search import compare, search_front
+from ofa.search import Problem, compare, search_front
 from ofa.space import FAMILIES, Encoding, SearchSpace
 
 REFERENCE_TOP1 = {15: 78.538, 20: 80.679, 25: 81.918, 30: 82.777, 40: 84.030}
@@ -54,14 +54,19 @@ def published_space() -> SearchSpace:
     return replace(FAMILIES["ofa_mbv3_w1.2"](), resolutions=TRAINED_SIZES)
 
 
-def published_problem(space: SearchSpace, table: LayerTable, weights: Path) -> dict:
-    """Encoding and scores of a part of the published space."""
+def published_problem(space: SearchSpace, table: LayerTable, weights: Path) -> Problem:
+    """A part of the published space, with its scores."""
     encoding = Encoding(space)
     tensors = {name: tensor.numpy() for name, tensor in read_state(weights).items()}
     layout, layers = layers_of(tensors, where=str(weights))
     form = Form(layout=layout, resolutions=TRAINED_SIZES, num_slots=20)
     predictor = ReferencePredictor(encoding=encoding, form=form, layers=layers)
-    return {"encoding": encoding, "accuracy": predictor, "latency_ms": table.table(encoding)}
+    return Problem(
+        encoding=encoding,
+        accuracy=predictor,
+        latency_ms=table.table(encoding),
+        max_evaluations=MAX_EVALUATIONS,
+    )
 
 
 def _single_budgets(table: LayerTable, weights: Path, num_seeds: int) -> int:
@@ -72,12 +77,8 @@ def _single_budgets(table: LayerTable, weights: Path, num_seeds: int) -> int:
         found, seconds = [], []
         for seed in range(num_seeds):
             elapsed = stopwatch()
-            front = search_front(
-                **problem,
-                rng=np.random.default_rng(seed),
-                max_latency_ms=budget_ms,
-                max_evaluations=MAX_EVALUATIONS,
-            )
+            within = replace(problem, max_latency_ms=budget_ms)
+            front = search_front(within, np.random.default_rng(seed))
             seconds.append(elapsed())
             found.append(float(front.top1[front.best_under(budget_ms)]))
         missed += sum(top1 < bar for top1 in found)
@@ -93,15 +94,11 @@ def _single_budgets(table: LayerTable, weights: Path, num_seeds: int) -> int:
 def _one_run(table: LayerTable, weights: Path, num_seeds: int) -> int:
     """One search a seed for all budgets."""
     problem = published_problem(published_space(), table, weights)
+    problem = replace(problem, max_latency_ms=max(REFERENCE_TOP1))
     missed = 0
     for seed in range(num_seeds):
         elapsed = stopwatch()
-        front = search_front(
-            **problem,
-            rng=np.random.default_rng(seed),
-            max_latency_ms=max(REFERENCE_TOP1),
-            max_evaluations=MAX_EVALUATIONS,
-        )
+        front = search_front(problem, np.random.default_rng(seed))
         seconds = elapsed()
         found = {ms: float(front.top1[front.best_under(ms)]) for ms in REFERENCE_TOP1}
         missed += sum(found[ms] < bar for ms, bar in REFERENCE_TOP1.items())
@@ -129,17 +126,13 @@ def _small_spaces(table: LayerTable, weights: Path, num_seeds: int) -> int:
     missed = 0
     for name, part in parts.items():
         problem = published_problem(part, table, weights)
-        proven = search_front(
-            **problem, rng=np.random.default_rng(0), max_evaluations=part.num_subnets
-        )
+        whole = replace(problem, max_evaluations=part.num_subnets)
+        proven = search_front(whole, np.random.default_rng(0))
         budgets_ms = np.quantile(proven.latency_ms, (0.25, 0.5, 0.75))
+        few = replace(problem, max_evaluations=min(MAX_EVALUATIONS, part.num_subnets // 8))
         hits = 0
         for seed in range(num_seeds):
-            front = search_front(
-                **problem,
-                rng=np.random.default_rng(seed),
-                max_evaluations=min(MAX_EVALUATIONS, part.num_subnets // 8),
-            )
+            front = search_front(few, np.random.default_rng(seed))
             hits += all(
                 front.top1[front.best_under(ms)] == proven.top1[proven.best_under(ms)]
                 for ms in budgets_ms
@@ -155,12 +148,8 @@ def _strategies(table: LayerTable, weights: Path, num_seeds: int) -> int:
     for budget_ms in (20, 30):
         for max_evaluations in (2_000, 10_000):
             print(f"{budget_ms} ms, {max_evaluations:,} evaluations:")
-            for row in compare(
-                **problem,
-                budget_ms=budget_ms,
-                seeds=range(num_seeds),
-                max_evaluations=max_evaluations,
-            ):
+            asked = replace(problem, max_latency_ms=budget_ms, max_evaluations=max_evaluations)
+            for row in compare(asked, seeds=range(num_seeds)):
                 print(
                     f"  {row.strategy}: {row.hypervolume:.3f} times random's hypervolume, "
                     f"{row.top1:.3f} %, {row.num_evaluations:,} evaluations"

@@ -9,6 +9,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
@@ -46,6 +47,8 @@ class DeviceOutcome:
         highest_ms: Latency of the slowest subnet of the space.
         front: The whole front, fastest first.
         picks: One for each budget, in the order asked.
+        precision: Numbers in which accuracies were predicted: of an int8 device ``int8``, or
+            ``fp32`` where the predictor knows nothing of quantization.
     """
 
     device: str
@@ -53,6 +56,7 @@ class DeviceOutcome:
     highest_ms: float
     front: tuple[FrontPoint, ...]
     picks: tuple[Pick, ...]
+    precision: Literal["fp32", "int8"] = "fp32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +65,8 @@ class Choice:
 
     Attributes:
         archs: The subnets.
-        mean_loss: Mean of the top-1 a request's own pick has over the subnet it is served by,
-            points.
+        mean_loss: Mean of the top-1 a request's own pick has over the subnet it is served by, both
+            in the precision of its device, points.
         least_loss: No choice of as many of the picks loses less on the mean, points.
         num_requests: Devices and budgets served or not.
         num_unserved: Requests that none of the subnets can keep; each counts as 100 points.
@@ -86,7 +90,7 @@ class FleetOutcome:
     Attributes:
         devices: Each device.
         representatives: Devices that were searched; the others share what those met.
-        num_evaluations: Distinct archs whose accuracy was predicted.
+        num_evaluations: Archs whose accuracy was predicted, in each precision anew.
         portfolio: The best choice of one subnet, of two, and so on; empty if none was asked for.
         seed: Seed of the search.
         limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.

@@ -12,7 +12,7 @@ import numpy as np
 from ofa import pipeline
 from ofa.opened import evaluator, find_checkpoint, open_supernet, predictor, read_fit
 from ofa.runtime import stopwatch
-from ofa.search import search_front
+from ofa.search import Problem, search_front
 from ofa.space import AnySpace, encoding_of, macs, network, params
 
 
@@ -43,14 +43,15 @@ def main() -> None:
 
 def _search_rate(folder: Path, space: AnySpace) -> str:
     encoding = encoding_of(space)
-    accuracy = predictor(folder, encoding)
-    latency_ms = pipeline.profile(device="pixel", checkpoint=str(folder)).table(encoding)
+    problem = Problem(
+        encoding=encoding,
+        accuracy=predictor(folder, encoding),
+        latency_ms=pipeline.profile(device="pixel", checkpoint=str(folder)).table(encoding),
+    )
     rates, seconds = [], []
     for seed in range(5):
         elapsed_s = stopwatch()
-        front = search_front(
-            encoding, accuracy=accuracy, latency_ms=latency_ms, rng=np.random.default_rng(seed)
-        )
+        front = search_front(problem, np.random.default_rng(seed))
         seconds.append(elapsed_s())
         rates.append(front.num_evaluations / seconds[-1])
     return (

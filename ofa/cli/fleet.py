@@ -91,19 +91,20 @@ def show(path: Path) -> None:
 
 def _show_picks(outcome: FleetOutcome) -> None:
     table = screen.table(
-        "picks, by prediction", "device", "budget, ms", "estimated, ms", "90 % interval", "top-1, %"
+        "picks, by prediction", "device", "budget, ms", "latency, ms", "90 % interval", "top-1, %"
     )
     rows = [(device, pick) for device in outcome.devices for pick in device.picks]
     for device, pick in rows[:_MOST_ROWS]:
         share = f" ({pick.budget})" if pick.budget.endswith("%") else ""
         found = pick.point
+        in_int8 = " int8" if device.precision == "int8" else ""
         between = "–".join(f"{ms:.4g}" for ms in pick.interval_ms) if pick.interval_ms else ""
         table.add_row(
             device.device,
             f"{pick.budget_ms:.4g}{share}",
             f"{found.estimated_ms:.4g}" if found else "too low",
             between,
-            f"{found.predicted_top1:.2f}" if found else "",
+            f"{found.predicted_top1:.2f}{in_int8}" if found else "",
         )
     screen.show(table)
     if len(rows) > _MOST_ROWS:

@@ -1,5 +1,6 @@
 """``ofa search``."""
 
+from functools import partial
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -71,21 +72,22 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
             max_evaluations=options.evaluations,
             seed=options.seed,
         )
-    find = pipeline.search_precisions if options.precisions else pipeline.search
-    found = find(
-        device=device,
+    find = partial(
+        pipeline.search,
         checkpoint=options.checkpoint,
         out=options.out,
-        budget_ms=options.budget_ms,
         limits=flags.limits(options),
         seed=options.seed,
         strategy=options.strategy,
         rounds=options.rounds,
         track=track,
     )
-    if options.against is None or not isinstance(found, Path):
-        return found
-    return pipeline.compare_fronts(found, against=options.against)
+    if options.precisions:
+        return pipeline.search_precisions(
+            find, device=device, checkpoint=options.checkpoint, budget_ms=options.budget_ms
+        )
+    found = find(device=device, budget_ms=options.budget_ms)
+    return pipeline.compare_fronts(found, against=options.against) if options.against else found
 
 
 def _show(results: list[Result] | Path) -> None:

@@ -3,8 +3,10 @@
 Lines differ in color, stroke and marker, so that the picture reads in grey and to the color-blind.
 Past eight devices, which no eye tells apart, lines are grey and an even choice from the fastest to
 the slowest stands out. Its picks are hollow, between the ends of their latencies' intervals.
+Accuracies are floats' unless a line is named otherwise.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,11 @@ from ofa.fleet_files import DeviceOutcome, FleetOutcome
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_SCORED = {"fp32": "", "int8": ", top-1 in int8"}
+_OTHER: dict[str, dict[str, Any]] = {
+    "fp32": {"color": style.OTHERS},
+    "int8": {"color": style.OTHERS, "linestyle": ":"},
+}
 _BAR: dict[str, Any] = {"markersize": 6, "markerfacecolor": style.PAPER, "linewidth": 1}
 
 
@@ -40,16 +47,16 @@ def _draw_fronts(axes: "Axes", outcome: FleetOutcome) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="estimated latency, ms (log scale)", ylabel="predicted top-1, %")
     named = _named(outcome.devices)
-    for device in outcome.devices:
-        if device not in named:
-            axes.plot(*_columns(device), color=style.OTHERS, linewidth=0.9)
+    others = [device for device in outcome.devices if device not in named]
+    for device in others:
+        axes.plot(*_columns(device), **_OTHER[device.precision], linewidth=0.9)
     for index, device in enumerate(named):
         drawn = style.series(index, num_points=len(device.front))
-        axes.plot(*_columns(device), **drawn, label=device.device)
+        axes.plot(*_columns(device), **drawn, label=device.device + _SCORED[device.precision])
         _draw_picks(axes, device, color=drawn["color"], marker=drawn["marker"])
-    others = len(outcome.devices) - len(named)
-    if others:
-        axes.plot([], [], color=style.OTHERS, label=f"other devices: {others}")
+    for precision, num in Counter(device.precision for device in others).items():
+        label = f"other devices{_SCORED[precision]}: {num}"
+        axes.plot([], [], **_OTHER[precision], label=label)
     if any(pick.interval_ms for device in named for pick in device.picks):
         axes.plot([], [], **_BAR, color=style.MUTED, marker="o", label="90 % interval of a pick")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))

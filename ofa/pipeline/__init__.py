@@ -39,8 +39,9 @@ from ofa.pipeline.device import (
     profile,
 )
 from ofa.pipeline.finetune import FineTuned, finetune
-from ofa.pipeline.fleet import match_devices, read_fleet_file, search_fleet
+from ofa.pipeline.fleet import search_fleet
 from ofa.pipeline.fleet_pick import front_of_fleet
+from ofa.pipeline.fleet_request import match_devices, read_fleet_file
 from ofa.pipeline.front import search
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images

@@ -78,6 +78,7 @@ def compare_strategies(
         OfaError: If there is no such strategy; lists all.
     """
     from ofa.search import (
+        Problem,
         check_budget,
         compare,
         excess,
@@ -95,16 +96,15 @@ def compare_strategies(
     bounds = limits_of(encoding, limits or {})
     check_budget(table, limit_ms, bounds)
     accuracy = predicted_accuracy(folder, encoding, target.precision)
-    rows = compare(
-        encoding,
+    problem = Problem(
+        encoding=encoding,
         accuracy=accuracy,
         latency_ms=table,
-        budget_ms=limit_ms,
+        max_latency_ms=limit_ms,
         limits=bounds,
-        strategies=strategies,
-        seeds=range(seed, seed + num_seeds),
         max_evaluations=max_evaluations,
     )
+    rows = compare(problem, strategies=strategies, seeds=range(seed, seed + num_seeds))
     uniform = uniform_archs(encoding)
     uniform = uniform[(table(uniform) <= limit_ms) & (excess(bounds, uniform) <= 1)]
     return StrategyComparison(

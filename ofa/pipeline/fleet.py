@@ -2,10 +2,8 @@
 
 import hashlib
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,77 +12,24 @@ import numpy as np
 import ofa
 from ofa import artifacts
 from ofa import checkpoint as files
-from ofa.errors import InfeasibleBudget, OfaError, UnknownDevice
+from ofa.errors import InfeasibleBudget
 from ofa.fleet_files import Choice, DeviceOutcome, FleetOutcome, Pick, write_fleet
-from ofa.opened import find_checkpoint, predictor
-from ofa.pipeline.device import devices as known_devices
+from ofa.opened import find_checkpoint, predictor, quantized_predictor
+from ofa.pipeline.fleet_request import parse_budget
 from ofa.pipeline.kept import Kept
 from ofa.pipeline.progress import Track, untracked
+from ofa.pipeline.rounds import Accuracy
 from ofa.pipeline.table import DeviceTable, device_table
 from ofa.pipeline.watched import Watched
 from ofa.run_files import FrontPoint
 from ofa.space import AnyCostTable, AnyEncoding, AnySpace, CostTable, encoding_of, network
 
 if TYPE_CHECKING:
-    from ofa.search import Fleet, Range
+    from ofa.search import Front, Limit, Range
 
 _log = logging.getLogger(__name__)
 
 _MAX_CANDIDATES = 1_000  # archs that a portfolio is chosen from
-
-
-@dataclass(frozen=True, kw_only=True)
-class FleetFile:
-    """A fleet as a YAML file names it.
-
-    Attributes:
-        devices: Budgets of each device; the name may be a pattern as in a shell.
-    """
-
-    devices: dict[str, list[str | float]]
-
-    def __post_init__(self) -> None:
-        if not self.devices or not all(self.devices.values()):
-            raise OfaError("devices: name one or more, each with one or more budgets")
-
-
-def read_fleet_file(path: Path) -> dict[str, list[str]]:
-    """Budgets of every device that a fleet file names.
-
-    Raises:
-        BadArtifact: If the file is missing or malformed.
-    """
-    wish = artifacts.parse(FleetFile, artifacts.read_yaml(path), where=str(path))
-    return {
-        device: [str(budget) for budget in budgets]
-        for pattern, budgets in wish.devices.items()
-        for device in match_devices([pattern])
-    }
-
-
-def match_devices(patterns: Sequence[str]) -> list[str]:
-    """Devices that go by names, folders, or patterns such as ``devices/*`` and ``pixel*``.
-
-    A pattern passes over devices without a latency model, which would have to be measured first;
-    name those.
-
-    Raises:
-        UnknownDevice: If a pattern matches nothing.
-    """
-    found: dict[str, None] = {}
-    modelled = [device for device in known_devices() if device.model_path.exists()]
-    for pattern in patterns:
-        if not re.search(r"[*?\[]", pattern):
-            found[pattern] = None
-            continue
-        wanted = pattern.removeprefix("devices/")
-        names = [device.id for device in modelled if fnmatch(device.id, wanted)]
-        if not names:
-            raise UnknownDevice(
-                f"no device with a latency model matches {pattern!r}; see ofa devices"
-            )
-        found.update(dict.fromkeys(names))
-    return list(found)
 
 
 def search_fleet(
@@ -98,6 +43,9 @@ def search_fleet(
     track: Track = untracked,
 ) -> Path:
     """Search the fronts of many devices at once, by prediction.
+
+    Devices that compute in 8 bits are a fleet of their own, scored by what the predictor knows of
+    accuracy after quantization; where it knows nothing, they count as accurate as in floats.
 
     Args:
         budgets: Budgets of each device, by its name: ``12.5`` is in ms, ``25%`` lies a quarter of
@@ -114,63 +62,62 @@ def search_fleet(
         InfeasibleBudget: If no device can keep any of its budgets, or no subnet keeps the limits.
         OfaError: If a budget cannot be read.
     """
-    from ofa.search import limits_of, reachable_range
+    from ofa.search import limits_of
     from ofa.search import search_fleet as search
 
     folder = find_checkpoint(checkpoint)
     space = files.read_supernet(folder / files.SUPERNET)[1].space
     encoding = encoding_of(space)
-    targets = [
+    tables = [
         device_table(device, space=space, checkpoint=checkpoint)
         for device in track(list(budgets), "reading devices")
     ]
     bounds = limits_of(encoding, limits or {})
-    ranges = [reachable_range(target.latency_ms, bounds) for target in targets]
-    asked_ms = [
-        [parse_budget(budget, reach) for budget in texts]
-        for texts, reach in zip(budgets.values(), ranges, strict=True)
+    accuracies = _accuracies(folder, encoding, tables)
+    members = [
+        _member(table, texts, bounds, accuracies)
+        for table, texts in zip(tables, budgets.values(), strict=True)
     ]
-    if all(ms < reach.lowest for row, reach in zip(asked_ms, ranges, strict=True) for ms in row):
-        lowest = [f"{t.device} {r.lowest:.3f} ms" for t, r in zip(targets, ranges, strict=True)]
+    if all(ms < member.reach.lowest for member in members for ms in member.budgets_ms):
+        lowest = [f"{one.table.device} {one.reach.lowest:.3f} ms" for one in members[:5]]
         raise InfeasibleBudget(
             f"no device keeps any of its budgets; the lowest that can be kept: "
-            f"{', '.join(lowest[:5])}: raise the budgets, or ask for shares such as 25%"
+            f"{', '.join(lowest)}: raise the budgets, or ask for shares such as 25%"
         )
     inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
     request = {
         "ofa": ofa.__version__,
         "inputs": {name: artifacts.sha256(path) for name, path in inputs.items()},
-        "budgets_ms": asked_ms,
-        "tables": [_digest(target.latency_ms) for target in targets],
+        "budgets_ms": [member.budgets_ms for member in members],
+        "tables": [_digest(member.table.latency_ms) for member in members],
+        "precisions": [member.precision for member in members],
         "limits": limits or {},
         "seed": seed,
     }
-    accuracy = predictor(folder, encoding)
-    if quantized := [target.device for target in targets if target.precision == "int8"]:
-        _log.warning(
-            "a fleet shares one accuracy, that of fp32; %s compute in int8, and lose a little of "
-            "it: search such a device alone to see how much",
-            ", ".join(quantized[:5]),
-        )
     kept = Kept(out / "fleet.partial", artifacts.digest(request))
-    fleet = search(
-        encoding,
-        accuracy=Watched(accuracy, latency_ms=None),
-        latencies_ms=[target.latency_ms for target in targets],
-        budgets_ms=asked_ms,
-        rng=np.random.default_rng(seed),
-        known=np.concatenate([reach.cheapest for reach in ranges]),
-        limits=bounds,
-        remember=kept,
-    )
+    fronts: dict[_Member, Front] = {}
+    representatives: list[str] = []
+    num_evaluations = 0
+    for precision, accuracy in accuracies.items():
+        alike = [member for member in members if member.precision == precision]
+        fleet = search(
+            encoding,
+            accuracy=Watched(accuracy, latency_ms=None),
+            latencies_ms=[member.table.latency_ms for member in alike],
+            budgets_ms=[member.budgets_ms for member in alike],
+            rng=np.random.default_rng(seed),
+            known=np.concatenate([member.reach.cheapest for member in alike]),
+            limits=bounds,
+            remember=kept.within(precision),
+        )
+        fronts |= zip(alike, fleet.fronts, strict=True)
+        representatives += [alike[index].table.device for index in fleet.representatives]
+        num_evaluations += fleet.num_evaluations
     outcome = FleetOutcome(
-        devices=tuple(
-            _outcome(encoding, fleet, index, targets[index], ranges[index], row, texts)
-            for index, (row, texts) in enumerate(zip(asked_ms, budgets.values(), strict=True))
-        ),
-        representatives=tuple(targets[index].device for index in fleet.representatives),
-        num_evaluations=fleet.num_evaluations,
-        portfolio=_curve(encoding, fleet, targets, asked_ms, max_models) if max_models else (),
+        devices=tuple(_outcome(encoding, member, fronts[member]) for member in members),
+        representatives=tuple(representatives),
+        num_evaluations=num_evaluations,
+        portfolio=_curve(encoding, members, fronts, accuracies, max_models) if max_models else (),
         seed=seed,
         limits=limits or {},
     )
@@ -184,23 +131,152 @@ def search_fleet(
     return path
 
 
-def parse_budget(text: str, reach: "Range") -> float:
-    """A budget in ms, given in ms or as a share of a device's range.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Member:
+    """A device of a fleet, and what is asked of it.
 
-    Raises:
-        OfaError: If it is neither.
+    Attributes:
+        table: Its latencies.
+        reach: Latencies between which the subnets lie that keep the limits.
+        budgets: Latencies to stay within, as they were asked for.
+        budgets_ms: The same in ms.
+        precision: Numbers in which accuracies are predicted for it.
     """
-    share = text.strip().endswith("%")
-    try:
-        number = float(text.strip().removesuffix("%"))
-    except ValueError:
-        number = np.nan
-    if not 0 <= number < np.inf or (share and number > 100):
-        raise OfaError(
-            f"budget {text!r}: give milliseconds, such as 12.5, or a share of each device's range "
-            "from 0% to 100%, such as 25%"
+
+    table: DeviceTable
+    reach: "Range"
+    budgets: Sequence[str]
+    budgets_ms: Sequence[float]
+    precision: files.Precision
+
+
+def _accuracies(
+    folder: Path, encoding: AnyEncoding, tables: Sequence[DeviceTable]
+) -> dict[files.Precision, Accuracy]:
+    """What predicts accuracies in each precision of some devices.
+
+    Without int8, and with a warning, where the predictor knows nothing of it.
+    """
+    quantized = [table.device for table in tables if table.precision == "int8"]
+    after = quantized_predictor(folder, encoding) if quantized else None
+    found: dict[files.Precision, Accuracy] = {}
+    if after is None or len(quantized) < len(tables):
+        found["fp32"] = predictor(folder, encoding)
+    if after is not None:
+        found["int8"] = after
+    elif quantized:
+        _log.warning(
+            "predictor: knows no accuracy after quantization, so the subnets of %s, which compute "
+            "in int8, are predicted as accurate as in fp32; run ofa sample --precision int8 "
+            "--num 60, then ofa fit-predictor, or search such a device alone to have them measured",
+            ", ".join(quantized[:5]),
         )
-    return reach.lowest + number / 100 * (reach.highest - reach.lowest) if share else number
+    return found
+
+
+def _member(
+    table: DeviceTable,
+    budgets: Sequence[str],
+    limits: Sequence["Limit"],
+    accuracies: Mapping[files.Precision, Accuracy],
+) -> _Member:
+    from ofa.search import reachable_range
+
+    reach = reachable_range(table.latency_ms, limits)
+    return _Member(
+        table=table,
+        reach=reach,
+        budgets=budgets,
+        budgets_ms=[parse_budget(budget, reach) for budget in budgets],
+        precision=table.precision if table.precision in accuracies else "fp32",
+    )
+
+
+def _outcome(encoding: AnyEncoding, member: _Member, front: "Front") -> DeviceOutcome:
+    archs = encoding.decode(front.genotypes)
+    points = tuple(
+        FrontPoint(arch=arch, predicted_top1=float(top1), estimated_ms=float(latency_ms))
+        for arch, top1, latency_ms in zip(archs, front.top1, front.latency_ms, strict=True)
+    )
+    chosen = [
+        points[front.best_under(ms)] if ms >= front.latency_ms[0] else None
+        for ms in member.budgets_ms
+    ]
+    return DeviceOutcome(
+        device=member.table.device,
+        precision=member.precision,
+        lowest_ms=member.reach.lowest,
+        highest_ms=member.reach.highest,
+        front=points,
+        picks=tuple(
+            Pick(
+                budget=text,
+                budget_ms=budget_ms,
+                point=point,
+                interval_ms=_interval_ms(member.table, encoding.space, point),
+            )
+            for text, budget_ms, point in zip(
+                member.budgets, member.budgets_ms, chosen, strict=True
+            )
+        ),
+    )
+
+
+def _interval_ms(
+    table: DeviceTable, space: AnySpace, point: FrontPoint | None
+) -> tuple[float, float] | None:
+    """90 % interval of a pick's latency, where there is a pick and a model knows it."""
+    if not (table.model and point):
+        return None
+    estimate = table.model.estimate(network(space, point.arch).layers)
+    return estimate.low_ms, estimate.high_ms
+
+
+def _curve(
+    encoding: AnyEncoding,
+    members: Sequence[_Member],
+    fronts: Mapping[_Member, "Front"],
+    accuracies: Mapping[files.Precision, Accuracy],
+    max_models: int,
+) -> tuple[Choice, ...]:
+    """The best choices of subnets for all budgets that can be kept, among the picks of them all.
+
+    Each subnet counts as accurate as it is in the precision of the device that runs it.
+    """
+    from ofa.search import portfolios
+
+    requests = [
+        (member, budget_ms, fronts[member].best_under(budget_ms))
+        for member in members
+        for budget_ms in member.budgets_ms
+        if budget_ms >= fronts[member].latency_ms[0]
+    ]
+    picks = np.array([fronts[member].genotypes[row] for member, _, row in requests])
+    best_top1 = np.array([fronts[member].top1[row] for member, _, row in requests])
+    candidates, own, uses = np.unique(picks, axis=0, return_inverse=True, return_counts=True)
+    top1 = {name: accuracy(candidates).astype(float) for name, accuracy in accuracies.items()}
+    for (member, _, _), pick, value in zip(requests, own.reshape(-1), best_top1, strict=True):
+        top1[member.precision][pick] = value  # asked among other archs, it rounds differently
+    kept = np.sort(np.argsort(-uses, kind="stable")[:_MAX_CANDIDATES])
+    costs_ms = {member: member.table.latency_ms(candidates[kept]) for member in members}
+    curve = portfolios(
+        np.array([top1[member.precision][kept] for member, _, _ in requests]),
+        np.array([costs_ms[member] <= budget_ms for member, budget_ms, _ in requests]),
+        best_top1=best_top1,
+        max_models=max_models,
+    )
+    return tuple(
+        Choice(
+            archs=tuple(encoding.decode(candidates[kept[list(one.archs)]])),
+            mean_loss=one.loss,
+            least_loss=one.least_loss,
+            num_requests=len(requests),
+            num_unserved=one.num_unserved,
+            optimal=one.optimal,
+            serves=tuple(one.archs.index(arch) if arch >= 0 else -1 for arch in one.serves),
+        )
+        for one in curve
+    )
 
 
 def _digest(table: AnyCostTable) -> str:
@@ -211,86 +287,3 @@ def _digest(table: AnyCostTable) -> str:
         else (table.stem, table.slots, table.tail)
     )
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-
-
-def _outcome(
-    encoding: AnyEncoding,
-    fleet: "Fleet",
-    index: int,
-    target: DeviceTable,
-    reach: "Range",
-    asked_ms: Sequence[float],
-    texts: Sequence[str],
-) -> DeviceOutcome:
-    front = fleet.fronts[index]
-    archs = encoding.decode(front.genotypes)
-    points = tuple(
-        FrontPoint(arch=arch, predicted_top1=float(top1), estimated_ms=float(latency_ms))
-        for arch, top1, latency_ms in zip(archs, front.top1, front.latency_ms, strict=True)
-    )
-    chosen = [
-        points[front.best_under(ms)] if ms >= front.latency_ms[0] else None for ms in asked_ms
-    ]
-    return DeviceOutcome(
-        device=target.device,
-        lowest_ms=reach.lowest,
-        highest_ms=reach.highest,
-        front=points,
-        picks=tuple(
-            Pick(
-                budget=text,
-                budget_ms=budget_ms,
-                point=point,
-                interval_ms=_interval_ms(target, encoding.space, point),
-            )
-            for text, budget_ms, point in zip(texts, asked_ms, chosen, strict=True)
-        ),
-    )
-
-
-def _interval_ms(
-    target: DeviceTable, space: AnySpace, point: FrontPoint | None
-) -> tuple[float, float] | None:
-    """90 % interval of a pick's latency, where there is a pick and a model knows it."""
-    if not (target.model and point):
-        return None
-    estimate = target.model.estimate(network(space, point.arch).layers)
-    return estimate.low_ms, estimate.high_ms
-
-
-def _curve(
-    encoding: AnyEncoding,
-    fleet: "Fleet",
-    targets: Sequence[DeviceTable],
-    asked_ms: Sequence[Sequence[float]],
-    max_models: int,
-) -> tuple[Choice, ...]:
-    """The best choices of subnets for all budgets that can be kept, among the picks of them all."""
-    from ofa.search import portfolios
-
-    requests = [
-        (index, budget_ms, front.best_under(budget_ms))
-        for index, (front, row) in enumerate(zip(fleet.fronts, asked_ms, strict=True))
-        for budget_ms in row
-        if budget_ms >= front.latency_ms[0]
-    ]
-    genotypes = np.array([fleet.fronts[index].genotypes[row] for index, _, row in requests])
-    best_top1 = np.array([fleet.fronts[index].top1[row] for index, _, row in requests])
-    candidates, first, uses = np.unique(genotypes, axis=0, return_index=True, return_counts=True)
-    kept = np.sort(np.argsort(-uses, kind="stable")[:_MAX_CANDIDATES])
-    candidates, top1 = candidates[kept], best_top1[first[kept]]
-    costs_ms = [target.latency_ms(candidates) for target in targets]
-    feasible = np.array([costs_ms[index] <= budget_ms for index, budget_ms, _ in requests])
-    curve = portfolios(top1, feasible, best_top1=best_top1, max_models=max_models)
-    return tuple(
-        Choice(
-            archs=tuple(encoding.decode(candidates[list(one.archs)])),
-            mean_loss=one.loss,
-            least_loss=one.least_loss,
-            num_requests=len(requests),
-            num_unserved=one.num_unserved,
-            optimal=one.optimal,
-            serves=tuple(one.archs.index(arch) if arch >= 0 else -1 for arch in one.serves),
-        )
-        for one in curve
-    )

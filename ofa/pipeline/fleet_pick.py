@@ -56,6 +56,7 @@ def front_of_fleet(*, fleet: Path, device: str, budget_ms: float, out: Path) -> 
         candidates=(chosen,),
         seed=outcome.seed,
         limits=outcome.limits,
+        precision=found.precision,
     )
     write_front(path, front, inputs={"fleet": fleet})
     return path

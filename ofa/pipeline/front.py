@@ -67,6 +67,7 @@ def search(
         OfaError: If there is no such strategy; lists all.
     """
     from ofa.search import (
+        Problem,
         check_budget,
         find_strategy,
         limits_of,
@@ -91,14 +92,15 @@ def search(
     )
     trusted = trusted_accuracy(folder, encoding, target.precision)
     searcher = find_strategy(strategy)
+    problem = partial(Problem, encoding=encoding, latency_ms=table, limits=bounds)
     if not trusted:  # the default alone is frugal enough for accuracies that take seconds each
-        searcher = partial(search_front, max_evaluations=MAX_MEASURED, population=16)
+        searcher = partial(search_front, population=16)
+        problem = partial(problem, max_evaluations=MAX_MEASURED)
 
     def search_with(accuracy: Accuracy) -> "Front":
-        rng = np.random.default_rng(seed)
         worst_ms = reach.highest if budget_ms is None else budget_ms
         watched = Watched(accuracy, latency_ms=table, worst_ms=worst_ms)
-        return searcher(encoding, accuracy=watched, latency_ms=table, rng=rng, limits=bounds)
+        return searcher(problem(accuracy=watched), np.random.default_rng(seed))
 
     if trusted and not has_images(folder):
         if rounds > 1:
@@ -124,14 +126,8 @@ def search(
                 max_rounds=rounds,
             )
     front, asked_ms = settled.front, settled.budget_ms
-    scores = {"accuracy": settled.accuracy, "latency_ms": table, "limits": bounds}
-    rivals = partial(
-        random_front,
-        encoding,
-        **scores,
-        rng=np.random.default_rng(seed),
-        max_evaluations=front.num_evaluations,
-    )
+    solved = problem(accuracy=settled.accuracy, max_evaluations=front.num_evaluations)
+    drawn = partial(random_front, solved, np.random.default_rng(seed))
     candidates = [
         Candidate(
             arch=point.arch,
@@ -151,13 +147,13 @@ def search(
         num_evaluations=front.num_evaluations,
         exhaustive=front.exhaustive,
         front=tuple(_points(encoding, front, np.arange(len(front)))),
-        random_front=_baseline(encoding, rivals),
+        random_front=_baseline(encoding, drawn),
         candidates=tuple(candidates),
         seed=seed,
         rounds=settled.rounds,
         scored_by="predictor" if trusted else "measurement",
         strategy=strategy,
-        uniform_front=_baseline(encoding, partial(uniform_front, encoding, **scores)),
+        uniform_front=_baseline(encoding, partial(uniform_front, solved)),
         limits=limits or {},
         precision=target.precision,
     )

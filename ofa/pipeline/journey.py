@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ofa.errors import InfeasibleBudget
 from ofa.latency import load_device
@@ -65,25 +65,26 @@ def specialize(
     wish = wish or Wish()
     is_reachable = load_device(shipped("devices"), device).description.target != "none"
     aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
-    find = partial(
-        _find_in_all if precisions else _find,
-        device=device,
-        checkpoint=checkpoint,
-        out=out,
-        seed=seed,
-        limits=limits,
-        track=track,
-    )
+    alone = partial(search, checkpoint=checkpoint, out=out, seed=seed, limits=limits, track=track)
+
+    def find(within_ms: float | None) -> tuple[str, Path]:
+        if not precisions:
+            return device, alone(device=device, budget_ms=within_ms)
+        contest = search_precisions(
+            alone, device=device, checkpoint=checkpoint, budget_ms=within_ms
+        )
+        winner = contest.winner
+        assert winner.path is not None  # where none keeps the budget, there is no contest
+        return str(winner.device), winner.path
+
     attempts: tuple[Attempt, ...] = ()
     while True:
         try:
-            found, front = find(budget_ms=aim_ms)
+            found, front = find(aim_ms)
         except InfeasibleBudget:
             if attempts or aim_ms == budget_ms:
                 raise
-            found, front = find(
-                budget_ms=budget_ms
-            )  # feasible, though not with the guard kept free
+            found, front = find(budget_ms)  # feasible, though not with the guard kept free
         subnet = extract(front=front, checkpoint=checkpoint, out=out)
         order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=found, wish=wish)
         searched_ms = order.outcome.budget_ms
@@ -104,15 +105,3 @@ def specialize(
         aim_ms = next_aim_ms(budget_ms, attempts, lowest_ms=order.outcome.lowest_ms)
         if aim_ms is None:
             raise missed(budget_ms, attempts, kept_in=reject(assembled, path, out))
-
-
-def _find(*, device: str, budget_ms: float | None, **asked: Any) -> tuple[str, Path]:
-    """The device, and its front."""
-    return device, search(device=device, budget_ms=budget_ms, **asked)
-
-
-def _find_in_all(*, device: str, budget_ms: float | None, **asked: Any) -> tuple[str, Path]:
-    """The twin of a device whose best subnet is the most accurate, and its front."""
-    winner = search_precisions(device=device, budget_ms=budget_ms, **asked).winner
-    assert winner.path is not None  # where none keeps the budget, there is no contest
-    return str(winner.device), winner.path

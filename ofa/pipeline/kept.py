@@ -5,7 +5,7 @@ Every part is one file, written whole or not at all; parts of another request ar
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,10 @@ class Kept:
         arrays = make()
         artifacts.write_tensors(path, arrays, {"request": self.request})
         return arrays
+
+    def within(self, part: str) -> "Kept":
+        """Arrays of one part of the request, in a folder of its own."""
+        return replace(self, folder=self.folder / part)
 
     def forget(self) -> None:
         """Remove the folder, once the result is written."""

@@ -6,7 +6,6 @@ each with its own latencies and accuracies. What they found is then laid side by
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,6 @@ from ofa.errors import InfeasibleBudget, OfaError
 from ofa.latency import Device, Estimate, twins
 from ofa.opened import find_checkpoint
 from ofa.pipeline.device import find_device, profile
-from ofa.pipeline.front import search
-from ofa.pipeline.progress import Track, untracked
 from ofa.run_files import SearchOutcome, read_front
 from ofa.space import AnyArch, network
 
@@ -68,25 +65,14 @@ class PrecisionContest:
 
 
 def search_precisions(
-    *,
-    device: str,
-    checkpoint: str,
-    out: Path,
-    budget_ms: float | None = None,
-    seed: int = 0,
-    rounds: int = 1,
-    strategy: str = "evolution",
-    limits: Mapping[str, float] | None = None,
-    track: Track = untracked,
+    find: Callable[..., Path], *, device: str, checkpoint: str, budget_ms: float | None = None
 ) -> PrecisionContest:
     """Search a device in every precision it is described in.
 
     Args:
+        find: ``search``, all settled but its ``device`` and ``budget_ms``.
         device: Id or alias of a device, or its folder; its twins lie beside it.
         budget_ms: As of ``search``; ``None`` takes the knee of the device itself for all.
-
-    Returns:
-        The contest; ``out/fronts/<device>.json`` holds the front of each twin.
 
     Raises:
         OfaError: If the device has no twin.
@@ -100,16 +86,6 @@ def search_precisions(
             "--precisions, or put beside it a folder whose device.yaml has another precision, and "
             "the same hardware, runtime, threads, batch and target"
         )
-    find = partial(
-        search,
-        checkpoint=checkpoint,
-        out=out,
-        seed=seed,
-        rounds=rounds,
-        strategy=strategy,
-        limits=limits,
-        track=track,
-    )
     paths: dict[Device, Path | None] = {}
     refused: InfeasibleBudget | None = None
     for twin in every:

@@ -1,6 +1,6 @@
 """Search for the front of latency and top-1, over genotype matrices and plain callables."""
 
-from ofa.search.archive import Archive, Score, Scored
+from ofa.search.archive import Archive, Scored
 from ofa.search.bayes import bayes_front
 from ofa.search.evolution import neighbors, random_front, search_front, uniform_archs
 from ofa.search.feasibility import Range, check_budget, reachable_range
@@ -13,6 +13,7 @@ from ofa.search.nsga2 import nsga2_front
 from ofa.search.pareto import hypervolume, non_dominated
 from ofa.search.policy_gradient import policy_gradient_front
 from ofa.search.portfolio import UNSERVED_LOSS, Portfolio, portfolios
+from ofa.search.problem import Problem, Score
 from ofa.search.strategies import (
     STRATEGIES,
     Comparison,
@@ -33,6 +34,7 @@ __all__ = [
     "Front",
     "Limit",
     "Portfolio",
+    "Problem",
     "Range",
     "Score",
     "Scored",

@@ -4,7 +4,6 @@ Latency comes first and is nearly free; accuracy is asked only of archs that are
 only those count as evaluations.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +11,10 @@ from jaxtyping import Float, UInt8
 
 from ofa.errors import InfeasibleBudget, OfaError
 from ofa.search.front import Front
-from ofa.search.limits import Limit, excess
+from ofa.search.limits import excess
 from ofa.search.pareto import non_dominated
-from ofa.space import AnyEncoding, Genotypes
-
-Score = Callable[[Genotypes], Float[np.ndarray, "n"]]
-"""Scores of a whole genotype matrix: top-1 in percent, or latency in ms."""
+from ofa.search.problem import Problem, Score
+from ofa.space import Genotypes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,58 +59,35 @@ class Archive:
     """Scores archs, and remembers which it has met and which of them form the front.
 
     Args:
-        accuracy: Top-1 of a genotype matrix, percent.
-        latency_ms: Latency of a genotype matrix, ms.
-        max_evaluations: Archs whose accuracy is asked at most.
-        max_latency_ms: Archs slower than this do not enter the front; ``None`` lets all in.
-        limits: Archs beyond any of them are neither asked nor part of the front.
-        margin: Archs up to this many times slower are asked all the same, as ways to better ones.
+        problem: Archs beyond what it allows do not enter the front, and are not asked.
+        margin: Archs up to this many times too slow are asked all the same, as ways to better ones.
 
     Attributes:
         num_evaluations: Archs whose accuracy was asked.
         num_idle: Calls of ``score_new`` since one last changed the front or came nearer to it.
-
-    Raises:
-        OfaError: If ``max_evaluations`` is below 1.
     """
 
-    def __init__(
-        self,
-        encoding: AnyEncoding,
-        *,
-        accuracy: Score,
-        latency_ms: Score,
-        max_evaluations: int,
-        max_latency_ms: float | None = None,
-        limits: Sequence[Limit] = (),
-        margin: float = 1.0,
-    ) -> None:
-        if max_evaluations < 1:
-            raise OfaError(f"search: {max_evaluations} evaluations are too few; allow 1 or more")
-        self.max_latency_ms = np.inf if max_latency_ms is None else max_latency_ms
+    def __init__(self, problem: Problem, *, margin: float = 1.0) -> None:
         self.num_evaluations = 0
         self.num_idle = 0
-        self._asked_ms = margin * self.max_latency_ms
-        self._limits = limits
+        self._problem = problem
+        self._asked_ms = margin * problem.max_latency_ms
         self._fastest_ms = np.inf
         self._least_excess = np.inf
-        self._encoding = encoding
-        self._accuracy = accuracy
-        self._latency_ms = latency_ms
-        self._max_evaluations = max_evaluations
         # Odd weights from a fixed seed: a search repeats, and of 10^6 archs two share a key, so
         # that one is passed over, with a probability below 10^-6.
         draw = np.random.default_rng(0)
-        self._key_weights = draw.integers(0, 2**63, encoding.num_genes, dtype=np.uint64) * 2 + 1
+        num_genes = problem.encoding.num_genes
+        self._key_weights = draw.integers(0, 2**63, num_genes, dtype=np.uint64) * 2 + 1
         self._met = np.empty(0, np.uint64)
-        no_genotypes = np.empty((0, encoding.num_genes), np.uint8)
+        no_genotypes = np.empty((0, num_genes), np.uint8)
         none = np.empty(0)
         self._front = Scored(genotypes=no_genotypes, top1=none, latency_ms=none, excess=none)
 
     @property
     def num_left(self) -> int:
         """Archs whose accuracy may still be asked."""
-        return self._max_evaluations - self.num_evaluations
+        return self._problem.max_evaluations - self.num_evaluations
 
     def score_new(self, genotypes: Genotypes) -> Scored:
         """Scores of those archs that were never met before, within the evaluations left.
@@ -122,11 +96,13 @@ class Archive:
             OfaError: If a score is not a finite number, or a latency not above 0; names the arch.
         """
         new = self._never_met(genotypes)
-        latency_ms = self._checked(self._latency_ms, new, what="latency", above=0)
-        beyond = np.maximum(latency_ms / self._asked_ms, excess(self._limits, new))
+        latency_ms = self._checked(self._problem.latency_ms, new, what="latency", above=0)
+        beyond = np.maximum(latency_ms / self._asked_ms, excess(self._problem.limits, new))
         asked = np.flatnonzero(beyond <= 1)[: self.num_left]
         top1 = np.full(len(new), -np.inf)
-        top1[asked] = self._checked(self._accuracy, new[asked], what="accuracy", above=-np.inf)
+        top1[asked] = self._checked(
+            self._problem.accuracy, new[asked], what="accuracy", above=-np.inf
+        )
         self.num_evaluations += len(asked)
         scored = Scored(genotypes=new, top1=top1, latency_ms=latency_ms, excess=beyond)
         candidates = self._front.joined(scored.rows(asked))
@@ -140,16 +116,17 @@ class Archive:
         return scored
 
     def front(self, *, exhaustive: bool = False) -> Front:
-        """The front of every arch asked so far, as far as ``max_latency_ms``.
+        """The front of every arch asked so far, as far as the problem allows.
 
         Raises:
             InfeasibleBudget: If every arch met so far takes longer, or is beyond a limit.
         """
-        within = self._front.rows(self._front.latency_ms <= self.max_latency_ms)
-        if not len(within) and self._limits:
-            bounds = [limit.shown(limit.most) for limit in self._limits]
-            if np.isfinite(self.max_latency_ms):
-                bounds.insert(0, f"{self.max_latency_ms:g} ms")
+        most_ms, limits = self._problem.max_latency_ms, self._problem.limits
+        within = self._front.rows(self._front.latency_ms <= most_ms)
+        if not len(within) and limits:
+            bounds = [limit.shown(limit.most) for limit in limits]
+            if np.isfinite(most_ms):
+                bounds.insert(0, f"{most_ms:g} ms")
             raise InfeasibleBudget(
                 f"none of {len(self._met):,} archs tried keeps {', '.join(bounds)} at once; the "
                 f"nearest takes {self._least_excess:.3f} times what one of them allows: raise the "
@@ -157,7 +134,7 @@ class Archive:
             )
         if not len(within):
             raise InfeasibleBudget(
-                f"none of {len(self._met):,} archs tried meets {self.max_latency_ms:g} ms; the "
+                f"none of {len(self._met):,} archs tried meets {most_ms:g} ms; the "
                 f"fastest takes {self._fastest_ms:.3f} ms: raise the budget to that or more"
             )
         return Front(
@@ -185,7 +162,7 @@ class Archive:
         values = score(genotypes) if len(genotypes) else np.empty(0)
         strange = np.flatnonzero(~(np.isfinite(values) & (values > above)))
         if len(strange):
-            arch = self._encoding.decode(genotypes[strange[:1]])[0]
+            arch = self._problem.encoding.decode(genotypes[strange[:1]])[0]
             limit = f" above {above:g}" if np.isfinite(above) else ""
             raise OfaError(
                 f"search: {what} of arch {arch.describe()} is {values[strange[0]]}, not a finite "

@@ -4,16 +4,15 @@ One study a latency target learns by a Parzen estimator (TPE) what is accurate a
 Choosing the next arch takes longer the more were seen, so this stops after a few hundred.
 """
 
-from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 
 from ofa.errors import MissingExtra
-from ofa.search.archive import Archive, Score
+from ofa.search.archive import Archive
 from ofa.search.front import Front
-from ofa.search.limits import Limit
-from ofa.space import AnyEncoding
+from ofa.search.problem import Problem
 
 MAX_EVALUATIONS = 500
 """Archs that Bayesian optimization asks at most, whatever it may."""
@@ -23,16 +22,7 @@ _DRAWN_FIRST = 64  # archs whose latencies tell the targets
 _OVERSHOOT = 20.0  # percentage points that costing twice what is allowed counts for
 
 
-def bayes_front(
-    encoding: AnyEncoding,
-    *,
-    accuracy: Score,
-    latency_ms: Score,
-    rng: np.random.Generator,
-    max_latency_ms: float | None = None,
-    limits: Sequence[Limit] = (),
-    max_evaluations: int = 200_000,
-) -> Front:
+def bayes_front(problem: Problem, rng: np.random.Generator) -> Front:
     """The front of all archs that the sampler proposed, ``MAX_EVALUATIONS`` at most.
 
     Raises:
@@ -50,22 +40,17 @@ def bayes_front(
             "search: strategy 'bayes' needs Optuna; pip install 'ofa-toolkit[optuna]'"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    archive = Archive(
-        encoding,
-        accuracy=accuracy,
-        latency_ms=latency_ms,
-        max_latency_ms=max_latency_ms,
-        limits=limits,
-        max_evaluations=min(max_evaluations, MAX_EVALUATIONS),
-    )
+    encoding = problem.encoding
+    num_evaluations = min(problem.max_evaluations, MAX_EVALUATIONS)
+    archive = Archive(replace(problem, max_evaluations=num_evaluations))
     genes = np.flatnonzero(encoding.num_choices > 1)
     choices = {
         str(gene): optuna.distributions.CategoricalDistribution(range(encoding.num_choices[gene]))
         for gene in genes
     }
     start = encoding.sample(_DRAWN_FIRST, rng)
-    takes_ms = latency_ms(start)
-    slowest_ms = min(float(takes_ms.max()), archive.max_latency_ms)
+    takes_ms = problem.latency_ms(start)
+    slowest_ms = min(float(takes_ms.max()), problem.max_latency_ms)
     fastest_ms = min(float(takes_ms.min()), slowest_ms)
     targets_ms = np.geomspace(fastest_ms, slowest_ms, _NUM_TARGETS + 1)[1:]
     studies = [

@@ -8,15 +8,13 @@ The constants below were tuned on the reference project's published problem: its
 and its Samsung Note10 latency tables.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import UInt8
 
 from ofa.errors import OfaError
-from ofa.search.archive import Archive, Score, Scored
+from ofa.search.archive import Archive, Scored
 from ofa.search.front import Front
-from ofa.search.limits import Limit
+from ofa.search.problem import Problem
 from ofa.space import AnyEncoding, Genotypes
 
 _NUM_BINS = 64
@@ -29,28 +27,13 @@ _PATIENCE = 50  # generations that leave the front as it is
 _BUDGET_MARGIN = 1.3
 
 
-def search_front(
-    encoding: AnyEncoding,
-    *,
-    accuracy: Score,
-    latency_ms: Score,
-    rng: np.random.Generator,
-    max_latency_ms: float | None = None,
-    limits: Sequence[Limit] = (),
-    max_evaluations: int = 200_000,
-    population: int = 256,
-) -> Front:
+def search_front(problem: Problem, rng: np.random.Generator, *, population: int = 256) -> Front:
     """The front of a space.
 
     A space of no more than ``max_evaluations`` subnets is enumerated, and the front says so.
 
     Args:
-        accuracy: Top-1 of a genotype matrix, percent.
-        latency_ms: Latency of a genotype matrix, ms.
         rng: Source of all chance; equal seeds give equal fronts.
-        max_latency_ms: Slower archs are not wanted; ``None`` wants the whole front.
-        limits: Archs beyond any of them are not wanted either.
-        max_evaluations: Archs whose accuracy is asked at most.
         population: Children a generation, and parents at most.
 
     Raises:
@@ -63,16 +46,9 @@ def search_front(
     """
     if population < 2:
         raise OfaError(f"search: a population of {population} is too small; use 2 or more")
-    archive = Archive(
-        encoding,
-        accuracy=accuracy,
-        latency_ms=latency_ms,
-        max_latency_ms=max_latency_ms,
-        limits=limits,
-        margin=_BUDGET_MARGIN,
-        max_evaluations=max_evaluations,
-    )
-    exhaustive = encoding.space.num_subnets <= max_evaluations
+    encoding = problem.encoding
+    archive = Archive(problem, margin=_BUDGET_MARGIN)
+    exhaustive = encoding.space.num_subnets <= problem.max_evaluations
     if exhaustive:
         archive.score_new(encoding.enumerate())
     else:
@@ -81,16 +57,7 @@ def search_front(
     return archive.front(exhaustive=exhaustive)
 
 
-def random_front(
-    encoding: AnyEncoding,
-    *,
-    accuracy: Score,
-    latency_ms: Score,
-    rng: np.random.Generator,
-    max_latency_ms: float | None = None,
-    limits: Sequence[Limit] = (),
-    max_evaluations: int = 200_000,
-) -> Front:
+def random_front(problem: Problem, rng: np.random.Generator) -> Front:
     """The front of archs drawn at random: the baseline that a search must beat.
 
     Archs slower than ``max_latency_ms`` are drawn again without being asked, 20 draws an evaluation
@@ -100,16 +67,9 @@ def random_front(
         InfeasibleBudget: If no arch was drawn that is fast enough.
         OfaError: If a score is not a finite number, or a setting is out of range.
     """
-    archive = Archive(
-        encoding,
-        accuracy=accuracy,
-        latency_ms=latency_ms,
-        max_latency_ms=max_latency_ms,
-        limits=limits,
-        max_evaluations=max_evaluations,
-    )
+    archive = Archive(problem)
     for _ in range(20):
-        archive.score_new(encoding.sample(max_evaluations, rng))
+        archive.score_new(problem.encoding.sample(problem.max_evaluations, rng))
         if not archive.num_left:
             break
     return archive.front()

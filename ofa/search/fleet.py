@@ -2,7 +2,8 @@
 
 Accuracy does not depend on the device, so a few devices as unlike each other as possible are
 searched, the best archs they met form a pool, and every device ranks that pool by a table lookup.
-What chance left undone is mended around the picks of each device.
+What chance left undone is mended around the picks of each device. It does depend on the precision a
+device computes in, so each precision is a fleet of its own.
 
 After the pool, devices need nothing of each other, so they are done in batches; what each left
 behind can be kept, and a search that was cut off goes on after the last one.
@@ -15,11 +16,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ofa.errors import OfaError
-from ofa.search.archive import Score
 from ofa.search.evolution import neighbors, search_front, uniform_archs
 from ofa.search.front import Front
 from ofa.search.limits import Limit, excess
 from ofa.search.pareto import non_dominated
+from ofa.search.problem import Problem, Score
 from ofa.space import AnyEncoding, Genotypes
 
 _NUM_PROBES = 256  # random archs by whose latencies, with the uniform ones, devices are told apart
@@ -70,7 +71,7 @@ def search_fleet(
     """The fronts of a fleet, refined around the pick of every budget.
 
     Args:
-        accuracy: Top-1 of a genotype matrix, percent.
+        accuracy: Top-1 of a genotype matrix on each of the devices, percent.
         latencies_ms: Latency of a genotype matrix on each device, ms.
         budgets_ms: Latencies to stay within, for each device; those that no arch meets are passed
             over.
@@ -164,14 +165,14 @@ def _pool(
     met = _Met(encoding, accuracy)
     exhaustive = False
     for device in chosen:
-        found = search_front(
-            encoding,
+        problem = Problem(
+            encoding=encoding,
             accuracy=met.top1_of,
             latency_ms=latencies_ms[device],
-            rng=rng,
             limits=limits,
             max_evaluations=max_evaluations,
         )
+        found = search_front(problem, rng)
         exhaustive = found.exhaustive
         if exhaustive:  # every arch was met, so that no other search has more to tell
             break

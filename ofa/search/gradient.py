@@ -8,17 +8,17 @@ target rises while its archs are too slow. All targets advance together, and sta
 targets once they have settled.
 """
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ofa.errors import OfaError
-from ofa.search.archive import Archive, Score
+from ofa.search.archive import Archive
 from ofa.search.evolution import neighbors
 from ofa.search.front import Front
-from ofa.search.limits import Limit, excess
+from ofa.search.limits import excess
+from ofa.search.problem import Problem
 from ofa.space import AnyEncoding, Genotypes
 
 _NUM_TARGETS = 8
@@ -41,16 +41,7 @@ class Differentiable(Protocol):
         ...
 
 
-def gradient_front(
-    encoding: AnyEncoding,
-    *,
-    accuracy: Score,
-    latency_ms: Score,
-    rng: np.random.Generator,
-    max_latency_ms: float | None = None,
-    limits: Sequence[Limit] = (),
-    max_evaluations: int = 200_000,
-) -> Front:
+def gradient_front(problem: Problem, rng: np.random.Generator) -> Front:
     """The front of all archs met on the way up.
 
     Raises:
@@ -63,48 +54,40 @@ def gradient_front(
     arXiv:1806.09055. Steps multiply probabilities (mirror ascent) in the place of a softmax's
     gradient, which vanishes where a choice is nearly made.
     """
-    if not isinstance(accuracy, Differentiable):
+    if not isinstance(problem.accuracy, Differentiable):
         raise OfaError(
             "search: strategy 'gradient' needs a predictor that tells its slope, and this one only "
             "tells accuracies; choose another strategy"
         )
-    archive = Archive(
-        encoding,
-        accuracy=accuracy,
-        latency_ms=latency_ms,
-        max_latency_ms=max_latency_ms,
-        limits=limits,
-        margin=np.inf,  # a slope is worth an evaluation, also of an arch that is too slow
-        max_evaluations=max_evaluations,
-    )
-    start = encoding.sample(_NUM_TARGETS * _DRAWS, rng)
-    takes_ms = latency_ms(start)
+    # A slope is worth an evaluation, also of an arch that is too slow.
+    archive = Archive(problem, margin=np.inf)
+    start = problem.encoding.sample(_NUM_TARGETS * _DRAWS, rng)
+    takes_ms = problem.latency_ms(start)
     archive.score_new(start)
-    slowest_ms = min(float(takes_ms.max()), archive.max_latency_ms)
+    slowest_ms = min(float(takes_ms.max()), problem.max_latency_ms)
     fastest_ms = min(float(takes_ms.min()), slowest_ms)
-    ways = _Ways(encoding)
+    ways = _Ways(problem.encoding)
     # Bounded although draws may all have been met before, or be too slow.
-    for _ in range(4 * (max_evaluations // (_NUM_TARGETS * _DRAWS * _STEPS) + 1)):
+    for _ in range(4 * (problem.max_evaluations // (_NUM_TARGETS * _DRAWS * _STEPS) + 1)):
         if not archive.num_left:
             break
         shares = rng.uniform(0, 1, _NUM_TARGETS)
         shares[0] = 1.0
         targets_ms = fastest_ms * (slowest_ms / fastest_ms) ** shares
-        _ascend(archive, ways, accuracy, latency_ms, limits, targets_ms, rng)
+        _ascend(problem, archive, ways, problem.accuracy, targets_ms, rng)
     return archive.front()
 
 
 def _ascend(
+    problem: Problem,
     archive: Archive,
     ways: "_Ways",
     accuracy: Differentiable,
-    latency_ms: Score,
-    limits: Sequence[Limit],
     targets_ms: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
     """From even distributions to settled ones, one set a target."""
-    encoding = ways.encoding
+    encoding = problem.encoding
     logits = np.zeros((len(targets_ms), ways.num))
     prices = np.zeros(len(targets_ms))
     for _ in range(_STEPS):
@@ -118,7 +101,7 @@ def _ascend(
         gain = ways.chained(gain, shares)
         around = neighbors(encoding, drawn.reshape(-1, encoding.num_genes))
         targets = np.repeat(targets_ms, _DRAWS * ways.num)
-        cost = np.maximum(latency_ms(around) / targets, excess(limits, around))
+        cost = np.maximum(problem.latency_ms(around) / targets, excess(problem.limits, around))
         cost = cost.reshape(len(targets_ms), _DRAWS, -1)
         now = (cost * ways.chosen(drawn)).sum(axis=2).mean(axis=1) / encoding.num_genes
         gain, toll = ways.centered(gain, shares), ways.centered(cost.mean(axis=1), shares)

@@ -4,31 +4,20 @@ Unlike the original, clones never enter the population, and archs that cost too 
 rank behind all others, the nearest to what is allowed first.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float, Int
 
-from ofa.search.archive import Archive, Score, Scored
+from ofa.search.archive import Archive, Scored
 from ofa.search.front import Front
-from ofa.search.limits import Limit
 from ofa.search.pareto import non_dominated
+from ofa.search.problem import Problem
 from ofa.space import AnyEncoding, Genotypes
 
 _POPULATION = 256
 _REDRAWN_GENES = 1.5  # per child, on average
 
 
-def nsga2_front(
-    encoding: AnyEncoding,
-    *,
-    accuracy: Score,
-    latency_ms: Score,
-    rng: np.random.Generator,
-    max_latency_ms: float | None = None,
-    limits: Sequence[Limit] = (),
-    max_evaluations: int = 200_000,
-) -> Front:
+def nsga2_front(problem: Problem, rng: np.random.Generator) -> Front:
     """The front that NSGA-II finds.
 
     Raises:
@@ -38,17 +27,10 @@ def nsga2_front(
     Source: Deb et al., "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE
     Transactions on Evolutionary Computation 6(2), 2002.
     """
-    archive = Archive(
-        encoding,
-        accuracy=accuracy,
-        latency_ms=latency_ms,
-        max_latency_ms=max_latency_ms,
-        limits=limits,
-        max_evaluations=max_evaluations,
-    )
+    encoding, archive = problem.encoding, Archive(problem)
     parents = _survivors(archive.score_new(encoding.sample(_POPULATION, rng)))
     # Bounded although children may all be clones or too slow.
-    for _ in range(4 * (max_evaluations // _POPULATION + 1)):
+    for _ in range(4 * (problem.max_evaluations // _POPULATION + 1)):
         if not archive.num_left:
             break
         children = archive.score_new(_breed(encoding, parents, rng))

@@ -4,14 +4,12 @@ A controller draws every gene from a categorical distribution of its own. All co
 together as one array, so that one run covers the whole front.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float
 
-from ofa.search.archive import Archive, Score, Scored
+from ofa.search.archive import Archive, Scored
 from ofa.search.front import Front
-from ofa.search.limits import Limit
+from ofa.search.problem import Problem
 from ofa.space import AnyEncoding, Genotypes
 
 _NUM_TARGETS = 4
@@ -21,16 +19,7 @@ _EXPLORATION = 0.05  # share of every gene's draws that stays uniform
 _OVERSHOOT = 20.0  # percentage points that taking twice the target costs
 
 
-def policy_gradient_front(
-    encoding: AnyEncoding,
-    *,
-    accuracy: Score,
-    latency_ms: Score,
-    rng: np.random.Generator,
-    max_latency_ms: float | None = None,
-    limits: Sequence[Limit] = (),
-    max_evaluations: int = 200_000,
-) -> Front:
+def policy_gradient_front(problem: Problem, rng: np.random.Generator) -> Front:
     """The front of all archs that the controllers drew.
 
     Raises:
@@ -41,24 +30,17 @@ def policy_gradient_front(
     Reinforcement Learning", Machine Learning 8, 1992; the soft latency target follows Tan et al.,
     "MnasNet", CVPR 2019, arXiv:1807.11626, with a sum in the place of the product.
     """
-    archive = Archive(
-        encoding,
-        accuracy=accuracy,
-        latency_ms=latency_ms,
-        max_latency_ms=max_latency_ms,
-        limits=limits,
-        max_evaluations=max_evaluations,
-    )
+    encoding, archive = problem.encoding, Archive(problem)
     start = encoding.sample(_NUM_TARGETS * _DRAWS, rng)
-    takes_ms = latency_ms(start)
+    takes_ms = problem.latency_ms(start)
     archive.score_new(start)
-    slowest_ms = min(float(takes_ms.max()), archive.max_latency_ms)
+    slowest_ms = min(float(takes_ms.max()), problem.max_latency_ms)
     fastest_ms = min(float(takes_ms.min()), slowest_ms)
     targets_ms = np.geomspace(fastest_ms, slowest_ms, _NUM_TARGETS)
     legal = np.arange(encoding.num_choices.max()) < encoding.num_choices[:, None]
     logits = np.zeros((_NUM_TARGETS, *legal.shape))
     # Bounded although controllers may draw what was met before.
-    for _ in range(4 * (max_evaluations // (_NUM_TARGETS * _DRAWS) + 1)):
+    for _ in range(4 * (problem.max_evaluations // (_NUM_TARGETS * _DRAWS) + 1)):
         if not archive.num_left:
             break
         shares = _shares(logits, legal)

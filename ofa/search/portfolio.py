@@ -43,7 +43,7 @@ class Portfolio:
 
 
 def portfolios(
-    top1: Float[np.ndarray, "archs"],
+    top1: Float[np.ndarray, "requests archs"],
     feasible: Bool[np.ndarray, "requests archs"],
     *,
     best_top1: Float[np.ndarray, "requests"],
@@ -53,7 +53,7 @@ def portfolios(
     """The best choices of one arch, of two, as far as ``max_models`` or all archs.
 
     Args:
-        top1: Top-1 of each candidate, percent.
+        top1: Top-1 of each candidate where each request runs it, percent.
         feasible: Which request can afford which candidate.
         best_top1: Top-1 that each request reaches by an arch of its own, percent.
         exact_cells: Requests times archs up to which the choice is proven optimal.

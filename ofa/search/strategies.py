@@ -1,46 +1,26 @@
-"""All ways to search, behind one signature, and how they compare at equal evaluations.
+"""All ways to search a problem, and how they compare at equal evaluations.
 
 Each asks for accuracy through an ``Archive`` alone, so that an evaluation is the same everywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from ofa.errors import InfeasibleBudget, OfaError, did_you_mean
-from ofa.search.archive import Score
 from ofa.search.bayes import bayes_front
 from ofa.search.evolution import random_front, search_front
 from ofa.search.front import Front
 from ofa.search.gradient import gradient_front
 from ofa.search.grid import grid_front
-from ofa.search.limits import Limit
 from ofa.search.nsga2 import nsga2_front
 from ofa.search.policy_gradient import policy_gradient_front
-from ofa.space import AnyEncoding
+from ofa.search.problem import Problem
 
-
-@runtime_checkable
-class Strategy(Protocol):
-    """Searches a space."""
-
-    def __call__(
-        self,
-        encoding: AnyEncoding,
-        *,
-        accuracy: Score,
-        latency_ms: Score,
-        rng: np.random.Generator,
-        max_latency_ms: float | None = None,
-        limits: Sequence[Limit] = (),
-        max_evaluations: int = 200_000,
-    ) -> Front:
-        """The front found with at most ``max_evaluations`` archs asked."""
-        ...
-
+Strategy = Callable[[Problem, np.random.Generator], Front]
+"""Finds the front of a problem; the generator is the source of all chance."""
 
 STRATEGIES: dict[str, Strategy] = {
     "evolution": search_front,
@@ -95,37 +75,27 @@ def find_strategy(name: str) -> Strategy:
 
 
 def compare(
-    encoding: AnyEncoding,
+    problem: Problem,
     *,
-    accuracy: Score,
-    latency_ms: Score,
-    budget_ms: float,
-    limits: Sequence[Limit] = (),
     strategies: Sequence[str] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
-    max_evaluations: int = 10_000,
 ) -> list[Comparison]:
     """Strategies side by side within a budget; random search, the baseline, is always there.
 
     Args:
+        problem: Its ``max_latency_ms`` is the budget, and finite.
         strategies: Names in ``STRATEGIES``; ``None`` takes all whose package is here.
 
     Raises:
         InfeasibleBudget: If no strategy met an arch that is fast enough and within the limits.
-        OfaError: If a strategy is unknown, or a score is not a finite number.
+        OfaError: If a strategy is unknown, there is no budget, or a score is not a finite number.
     """
+    if not np.isfinite(problem.max_latency_ms):
+        raise OfaError("search: strategies compare within a budget; give a finite max_latency_ms")
 
     def searched(name: str, seed: int) -> Front | InfeasibleBudget:
         try:
-            return find_strategy(name)(
-                encoding,
-                accuracy=accuracy,
-                latency_ms=latency_ms,
-                rng=np.random.default_rng(seed),
-                max_latency_ms=budget_ms,
-                limits=limits,
-                max_evaluations=max_evaluations,
-            )
+            return find_strategy(name)(problem, np.random.default_rng(seed))
         except InfeasibleBudget as error:
             return error
 
@@ -139,7 +109,7 @@ def compare(
     def area(front: Front | InfeasibleBudget) -> float:
         if isinstance(front, InfeasibleBudget):
             return 0.0
-        return front.hypervolume(worst_ms=budget_ms, worst_top1=worst_top1)
+        return front.hypervolume(worst_ms=problem.max_latency_ms, worst_top1=worst_top1)
 
     areas = {name: float(np.median([area(one) for one in row])) for name, row in found.items()}
     rows = [_comparison(name, row, areas[name], areas["random"]) for name, row in found.items()]

@@ -66,6 +66,17 @@ def test_of_many_devices_an_even_choice_is_named(num_others):
     assert (f">other devices: {num_others}</text>" in svg) == bool(num_others)
 
 
+def test_devices_scored_in_int8_are_told_from_the_others():
+    devices = [device(f"d{i:02}", factor=1.1**i) for i in range(style.MAX_SERIES + 3)]
+    for index in (0, 2):  # one that is named, and one of the three others
+        devices[index] = replace(devices[index], precision="int8")
+
+    svg = drawn(*devices)
+
+    assert ">d00, top-1 in int8</text>" in svg and ">d10</text>" in svg
+    assert ">other devices, top-1 in int8: 1</text>" in svg and ">other devices: 2</text>" in svg
+
+
 def test_equal_fleets_give_equal_bytes():
     one = device("a", interval_ms=(1.5, 2.5))
 

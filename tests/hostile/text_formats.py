@@ -268,8 +268,8 @@ def _read_front(folder: Path, data: bytes) -> object:
 def _fleets() -> list[bytes]:
     points = _front_points()
     device = {
-        "device": "host", "lowest_ms": 1.0, "highest_ms": 3.0, "front": points,
-        "picks": [
+        "device": "host", "precision": "int8", "lowest_ms": 1.0, "highest_ms": 3.0,
+        "front": points, "picks": [
             {"budget": "2", "budget_ms": 2.0, "point": points[0], "interval_ms": [1.0, 1.5]}
         ],
     }  # fmt: skip
@@ -293,7 +293,7 @@ def _read_fleet(folder: Path, data: bytes) -> object:
 
 @format_("fleet.yaml", "yaml", lambda: [b"devices:\n  note10: [20, 30]\n  'pixel*': [40%]\n"])
 def _read_fleet_file(folder: Path, data: bytes) -> object:
-    from ofa.pipeline.fleet import read_fleet_file
+    from ofa.pipeline import read_fleet_file
 
     return read_fleet_file(placed(folder, "fleet.yaml", data))
 

@@ -1,11 +1,10 @@
 """Twins of a device side by side: who wins within the budget, and where each leads."""
 
-from pathlib import Path
-
 import pytest
 
 from ofa.errors import OfaError
 from ofa.latency import Estimate, load_device
+from ofa.pipeline.front import search
 from ofa.pipeline.precisions import compare_precisions, search_precisions
 from ofa.run_files import Candidate, FrontPoint, SearchOutcome, write_front
 
@@ -103,8 +102,8 @@ def test_a_twin_that_is_too_slow_is_last_and_leads_nowhere(twin):
     assert (slow.path, slow.top1, slow.num_points, slow.lowest_ms) == (None, None, 0, None)
 
 
-def test_a_device_without_a_twin_is_told_how_to_get_one(twin, tmp_path):
+def test_a_device_without_a_twin_is_told_how_to_get_one(twin):
     floats, _ = twin("fp32", (2.0, 80.0))
 
     with pytest.raises(OfaError, match=r"described in fp32 alone; leave out --precisions"):
-        search_precisions(device=str(floats.folder), checkpoint="fashion_mnist", out=Path(tmp_path))
+        search_precisions(search, device=str(floats.folder), checkpoint="fashion_mnist")

@@ -3,11 +3,13 @@
 Truth and predictor are made up, so that what measuring should find is known.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from ofa.pipeline.rounds import Measured, settle
-from ofa.search import search_front
+from ofa.search import Problem, search_front
 from ofa.space import Encoding, cost_table, macs
 
 
@@ -34,17 +36,15 @@ def settled(
     kept=None,
     known=None,
 ):
-    latency_ms = cost_table(encoding, macs)
     measured = Measured(
         encoding=encoding,
         measure=lambda archs: zip(archs, truth(encoding.encode(archs)).tolist(), strict=True),
         known=known or {},
         keep=lambda arch, top1: kept.append(arch) if kept is not None else None,
     )
+    problem = partial(Problem, encoding=encoding, latency_ms=cost_table(encoding, macs))
     return settle(
-        lambda score: search_front(
-            encoding, accuracy=score, latency_ms=latency_ms, rng=np.random.default_rng(0)
-        ),
+        lambda score: search_front(problem(accuracy=score), np.random.default_rng(0)),
         measured,
         accuracy=accuracy,
         refit=refit,

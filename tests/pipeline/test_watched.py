@@ -8,7 +8,7 @@ import pytest
 import ofa.pipeline.watched as watched_module
 from ofa.errors import OfaError
 from ofa.pipeline.watched import SearchProgress, Watched
-from ofa.search import search_front
+from ofa.search import Problem, search_front
 from ofa.space import Encoding, SearchSpace, cost_table, macs
 
 ENCODING = Encoding(SearchSpace())
@@ -20,13 +20,10 @@ def accuracy(genotypes):
 
 
 def searched(score):
-    return search_front(
-        ENCODING,
-        accuracy=score,
-        latency_ms=LATENCY_MS,
-        rng=np.random.default_rng(0),
-        max_evaluations=2000,
+    problem = Problem(
+        encoding=ENCODING, accuracy=score, latency_ms=LATENCY_MS, max_evaluations=2000
     )
+    return search_front(problem, np.random.default_rng(0))
 
 
 def test_a_long_search_logs_the_front_so_far_and_its_result_is_the_same(monkeypatch, caplog):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ofa.errors import InfeasibleBudget, OfaError
-from ofa.search import Archive
+from ofa.search import Archive, Problem
 from ofa.space import Encoding, SearchSpace
 
 ENCODING = Encoding(SearchSpace())
@@ -14,14 +14,14 @@ def genes_sum(genotypes):
     return genotypes.sum(axis=1, dtype=np.float64)
 
 
-def archive(**settings) -> Archive:
+def archive(*, margin: float = 1.0, **settings) -> Archive:
     settings = {
         "accuracy": genes_sum,
         "latency_ms": lambda genotypes: 1.0 + genes_sum(genotypes),
         "max_evaluations": 1000,
         **settings,
     }
-    return Archive(ENCODING, **settings)
+    return Archive(Problem(encoding=ENCODING, **settings), margin=margin)
 
 
 def test_an_arch_is_scored_once_however_often_it_is_met():
@@ -92,6 +92,6 @@ def test_a_score_that_is_no_number_is_refused_with_its_arch(scores, complaint):
         archive(**scores).score_new(ENCODING.encode([ENCODING.space.smallest()]))
 
 
-def test_an_archive_without_evaluations_is_refused():
+def test_a_problem_without_evaluations_is_refused():
     with pytest.raises(OfaError, match="0 evaluations are too few; allow 1 or more"):
         archive(max_evaluations=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ofa.errors import InfeasibleBudget, OfaError
-from ofa.search import neighbors, random_front, search_front, uniform_archs
+from ofa.search import Problem, neighbors, random_front, search_front, uniform_archs
 from ofa.space import Encoding, SearchSpace, Stage, cost_table, macs
 
 SMALL = Encoding(
@@ -19,7 +19,7 @@ SMALL = Encoding(
 PUBLISHED = Encoding(SearchSpace())
 
 
-def problem(encoding: Encoding) -> dict:
+def problem(encoding: Encoding, **settings) -> Problem:
     """Top-1 to which every choice adds, each differently, and neighboring genes interact."""
     rng = np.random.default_rng(0)
     gain = rng.random(encoding.num_genes)
@@ -30,18 +30,19 @@ def problem(encoding: Encoding) -> dict:
         return 70.0 + worth.sum(axis=1) + (worth[:, 1:] * worth[:, :-1]) @ together
 
     million_macs = cost_table(encoding, lambda layer: macs(layer) / 1e6)
-    return {"accuracy": accuracy, "latency_ms": million_macs}
+    scores = {"accuracy": accuracy, "latency_ms": million_macs}
+    return Problem(encoding=encoding, **scores | settings)
 
 
 def test_a_small_space_is_enumerated_and_the_front_says_so():
-    scores = problem(SMALL)
+    whole = problem(SMALL)
     everything = SMALL.enumerate()
 
-    front = search_front(SMALL, **scores, rng=np.random.default_rng(0))
+    front = search_front(whole, np.random.default_rng(0))
 
     assert front.exhaustive and front.num_evaluations == SMALL.space.num_subnets
     limit = front.latency_ms[len(front) // 2]
-    best = scores["accuracy"](everything)[scores["latency_ms"](everything) <= limit].max()
+    best = whole.accuracy(everything)[whole.latency_ms(everything) <= limit].max()
     assert front.top1[front.best_under(limit)] == best
 
 
@@ -49,12 +50,11 @@ def test_a_small_space_is_enumerated_and_the_front_says_so():
 def test_evolution_finds_the_enumerated_front_with_a_tenth_of_the_evaluations(seed):
     space = replace(SMALL.space, expand_ratios=(2, 3, 4, 6), resolutions=(32, 40, 48))
     encoding = Encoding(space)
-    scores = problem(encoding)
     assert space.num_subnets == 3 * (8 + 64) ** 2
-    proven = search_front(encoding, **scores, rng=np.random.default_rng(seed))
+    proven = search_front(problem(encoding), np.random.default_rng(seed))
 
     found = search_front(
-        encoding, **scores, rng=np.random.default_rng(seed), max_evaluations=2500, population=64
+        problem(encoding, max_evaluations=2500), np.random.default_rng(seed), population=64
     )
 
     assert not found.exhaustive and found.num_evaluations <= 2500
@@ -63,9 +63,9 @@ def test_evolution_finds_the_enumerated_front_with_a_tenth_of_the_evaluations(se
 
 
 def test_evolution_beats_chance_at_equal_evaluations_everywhere_on_the_front():
-    scores, settings = problem(PUBLISHED), {"max_evaluations": 5000}
-    evolved = search_front(PUBLISHED, **scores, rng=np.random.default_rng(0), **settings)
-    drawn = random_front(PUBLISHED, **scores, rng=np.random.default_rng(0), **settings)
+    few = problem(PUBLISHED, max_evaluations=5000)
+    evolved = search_front(few, np.random.default_rng(0))
+    drawn = random_front(few, np.random.default_rng(0))
 
     assert evolved.num_evaluations == drawn.num_evaluations == 5000
     for latency_ms, top1 in zip(drawn.latency_ms, drawn.top1, strict=True):
@@ -74,31 +74,22 @@ def test_evolution_beats_chance_at_equal_evaluations_everywhere_on_the_front():
 
 @pytest.mark.parametrize("search", [search_front, random_front])
 def test_one_seed_gives_one_front_of_distinct_archs_with_true_scores(search):
-    scores = problem(PUBLISHED)
+    few = problem(PUBLISHED, max_evaluations=3000)
 
-    front, again = (
-        search(PUBLISHED, **scores, rng=np.random.default_rng(3), max_evaluations=3000)
-        for _ in range(2)
-    )
+    front, again = (search(few, np.random.default_rng(3)) for _ in range(2))
 
     np.testing.assert_array_equal(front.genotypes, again.genotypes)
     assert len(PUBLISHED.unique(front.genotypes)) == len(front)
-    np.testing.assert_allclose(scores["accuracy"](front.genotypes), front.top1)
-    np.testing.assert_array_equal(scores["latency_ms"](front.genotypes), front.latency_ms)
+    np.testing.assert_allclose(few.accuracy(front.genotypes), front.top1)
+    np.testing.assert_array_equal(few.latency_ms(front.genotypes), front.latency_ms)
     assert (np.diff(front.top1) > 0).all() and (np.diff(front.latency_ms) > 0).all()
 
 
 @pytest.mark.parametrize("search", [search_front, random_front])
 def test_a_budget_bounds_the_front(search):
-    scores = problem(PUBLISHED)
+    bounded = problem(PUBLISHED, max_latency_ms=200.0, max_evaluations=2000)
 
-    front = search(
-        PUBLISHED,
-        **scores,
-        rng=np.random.default_rng(0),
-        max_latency_ms=200.0,
-        max_evaluations=2000,
-    )
+    front = search(bounded, np.random.default_rng(0))
 
     assert front.latency_ms[-1] <= 200.0
 
@@ -112,35 +103,25 @@ def test_a_tight_budget_is_met_although_no_uniform_arch_meets_it():
 
     assert latency_ms(uniform_archs(PUBLISHED)).min() == 2.0
 
-    front = search_front(
-        PUBLISHED,
-        accuracy=problem(PUBLISHED)["accuracy"],
-        latency_ms=latency_ms,
-        rng=np.random.default_rng(0),
-        max_latency_ms=1.5,
-        max_evaluations=2000,
-    )
+    tight = problem(PUBLISHED, latency_ms=latency_ms, max_latency_ms=1.5, max_evaluations=2000)
+    front = search_front(tight, np.random.default_rng(0))
 
     assert front.latency_ms.tolist() == [1.0]
 
 
 @pytest.mark.parametrize("search", [search_front, random_front])
 def test_an_impossible_budget_ends_and_says_how_near_it_came(search):
+    hopeless = problem(PUBLISHED, max_latency_ms=1.0, max_evaluations=1000)
+
     with pytest.raises(
         InfeasibleBudget, match=r"meets 1 ms; the fastest takes \d\d\.\d{3} ms: raise"
     ):
-        search(
-            PUBLISHED,
-            **problem(PUBLISHED),
-            rng=np.random.default_rng(0),
-            max_latency_ms=1.0,
-            max_evaluations=1000,
-        )
+        search(hopeless, np.random.default_rng(0))
 
 
 def test_a_population_of_one_is_refused():
     with pytest.raises(OfaError, match="population of 1 is too small; use 2 or more"):
-        search_front(PUBLISHED, **problem(PUBLISHED), rng=np.random.default_rng(0), population=1)
+        search_front(problem(PUBLISHED), np.random.default_rng(0), population=1)
 
 
 def test_uniform_archs_hold_both_corners_and_nothing_uneven():

@@ -7,7 +7,7 @@ import pytest
 
 import ofa.search.fleet as fleet_module
 from ofa.errors import OfaError
-from ofa.search import Fleet, search_fleet, search_front
+from ofa.search import Fleet, Problem, search_fleet, search_front
 from ofa.space import Encoding, LinearLayer, PoolLayer, SearchSpace, cost_table, macs
 
 ENCODING = Encoding(SearchSpace())
@@ -55,13 +55,10 @@ def test_no_device_does_worse_than_by_a_search_of_its_own():
 
     regrets = []
     for table, front in zip(DEVICES, fleet.fronts, strict=True):
-        own = search_front(
-            ENCODING,
-            accuracy=accuracy,
-            latency_ms=table,
-            rng=np.random.default_rng(1),
-            max_evaluations=20_000,
+        alone = Problem(
+            encoding=ENCODING, accuracy=accuracy, latency_ms=table, max_evaluations=20_000
         )
+        own = search_front(alone, np.random.default_rng(1))
         for budget_ms in budgets_of(table):
             pick = front.best_under(budget_ms)
             assert front.latency_ms[pick] <= budget_ms

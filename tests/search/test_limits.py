@@ -8,6 +8,7 @@ import pytest
 from ofa.errors import InfeasibleBudget, OfaError
 from ofa.search import (
     STRATEGIES,
+    Problem,
     check_budget,
     compare,
     excess,
@@ -90,14 +91,14 @@ def test_every_strategy_keeps_the_limits_and_asks_nothing_beyond_them(name):
     limits = limits_of(LARGE, middle(LARGE))
     watched = Watched()
 
-    front = STRATEGIES[name](
-        LARGE,
+    problem = Problem(
+        encoding=LARGE,
         accuracy=watched,
         latency_ms=uneven_ms(LARGE),
-        rng=np.random.default_rng(0),
         limits=limits,
         max_evaluations=60 if name == "bayes" else 600,
     )
+    front = STRATEGIES[name](problem, np.random.default_rng(0))
 
     assert excess(limits, np.concatenate(watched.asked)).max() <= 1
     assert excess(limits, front.genotypes).max() <= 1
@@ -108,13 +109,8 @@ def test_the_front_within_limits_is_that_of_the_archs_that_keep_them():
     allowed = EVERY_ARCH[excess(limits, EVERY_ARCH) <= 1]
     assert 0 < len(allowed) < len(EVERY_ARCH) // 2
 
-    front = search_front(
-        SMALL,
-        accuracy=accuracy,
-        latency_ms=latency_ms,
-        rng=np.random.default_rng(0),
-        limits=limits,
-    )
+    problem = Problem(encoding=SMALL, accuracy=accuracy, latency_ms=latency_ms, limits=limits)
+    front = search_front(problem, np.random.default_rng(0))
 
     for ms in np.quantile(latency_ms(allowed), (0.1, 0.5, 1.0)):
         best = accuracy(allowed)[latency_ms(allowed) <= ms].max()
@@ -164,16 +160,15 @@ def test_a_strategy_that_meets_nothing_within_the_limits_is_a_row_without_a_resu
     limits = limits_of(LARGE, {"macs": 1.01 * reach.lowest})
     latency_ms = cost_table(LARGE, lambda layer: macs(layer) / 1e6)
 
-    rows = compare(
-        LARGE,
+    problem = Problem(
+        encoding=LARGE,
         accuracy=accuracy,
         latency_ms=latency_ms,
-        budget_ms=100.0,
+        max_latency_ms=100.0,
         limits=limits,
-        strategies=["evolution"],
-        seeds=[0],
         max_evaluations=500,
     )
+    rows = compare(problem, strategies=["evolution"], seeds=[0])
 
     assert [(row.strategy, row.top1 is None) for row in rows] == [
         ("evolution", False),
