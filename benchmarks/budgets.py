@@ -2,9 +2,9 @@
 
     python benchmarks/budgets.py --num 20 --out runs/budgets
 
-Budgets are drawn between the fastest and the slowest subnet. For each, ``specialize`` runs as the
-command line runs it; then the bundle is read back and its engine timed anew. Prints one line a
-budget and exits with 1 if one was missed at the median.
+The machine is profiled anew, and budgets are drawn between its fastest and slowest subnet. For
+each, ``specialize`` runs as the command line runs it; then the bundle is read back and its engine
+timed anew. Prints one line a budget and exits with 1 if one was missed at the median.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ofa import pipeline
+from ofa.deploy.budget import BudgetMissed
 from ofa.opened import find_checkpoint, open_supernet
 from ofa.runtime import measure_ms, stopwatch
 from ofa.space import encoding_of, genotypes_of
@@ -29,7 +30,7 @@ def main() -> int:
     options = parser.parse_args()
 
     space = open_supernet(find_checkpoint(options.checkpoint))[1].space
-    model = pipeline.profile(device="host", checkpoint=options.checkpoint)
+    model = pipeline.profile(device="host", checkpoint=options.checkpoint, fresh=True)
     encoding = encoding_of(space)
     corners = genotypes_of(encoding, [space.smallest(), space.largest()])
     lowest_ms, highest_ms = (float(ms) for ms in model.table(encoding)(corners))
@@ -39,12 +40,16 @@ def main() -> int:
     kept = 0
     for budget_ms in budgets_ms[options.first :]:
         elapsed = stopwatch()
-        bundle = pipeline.specialize(
-            device="host",
-            checkpoint=options.checkpoint,
-            out=options.out / f"{budget_ms:.4f}",
-            budget_ms=float(budget_ms),
-        )
+        try:
+            bundle = pipeline.specialize(
+                device="host",
+                checkpoint=options.checkpoint,
+                out=options.out / f"{budget_ms:.4f}",
+                budget_ms=float(budget_ms),
+            )
+        except BudgetMissed as error:
+            print(f"asked {budget_ms:.4f} ms: MISSED, {error}", flush=True)
+            continue
         seconds = elapsed()
         takes, session = bundle.manifest.input, bundle.session()
         image = np.zeros((1, takes.channels, takes.resolution, takes.resolution), np.uint8)

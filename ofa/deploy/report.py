@@ -113,8 +113,8 @@ def render_report(data: ReportData) -> str:
 
 
 def render_front(data: ReportData) -> bytes:
-    """The front of the report as a PNG picture of its own."""
-    return draw_front(_picture(data), format="png", width_inches=9.6)
+    """The front of the report as a PNG picture of its own, which a phone can show as well."""
+    return draw_front(_picture(data), format="png", width_inches=5.6)
 
 
 def _picture(data: ReportData) -> FrontPicture:
