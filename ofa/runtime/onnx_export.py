@@ -62,6 +62,7 @@ def export_onnx(
             dynamic_axes={INPUT_NAME: {0: "batch"}, OUTPUT_NAME: {0: "batch"}},
         )
     model = onnx.load_from_string(file.getvalue())
+    _give_each_its_own_(model)
     model.producer_name, model.producer_version = "ofa-toolkit", ofa.__version__
     facts = {
         "input_type": input_type,
@@ -72,6 +73,21 @@ def export_onnx(
     onnx.helper.set_model_props(model, dict(sorted((facts | dict(metadata or {})).items())))
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)
+
+
+def _give_each_its_own_(model: onnx.ModelProto) -> None:
+    """Undo the exporter's sharing of equal tensors, such as the zero biases of new networks.
+
+    It reads the others through nodes, and what a node puts out is not quantized as a bias.
+    """
+    graph = model.graph
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in list(graph.node):
+        if node.op_type == "Identity" and node.input[0] in tensors:
+            own = graph.initializer.add()
+            own.CopyFrom(tensors[node.input[0]])
+            own.name = node.output[0]
+            graph.node.remove(node)
 
 
 class FromPixels(nn.Module):

@@ -1,5 +1,7 @@
 """Engines as they are timed: in the precision in which the device computes."""
 
+from collections import Counter
+
 import numpy as np
 import onnx
 import pytest
@@ -7,11 +9,14 @@ import pytest
 from ofa.latency.engines import engine_of
 from ofa.latency.plan import informative_plan
 from ofa.runtime import OrtSession
+from ofa.runtime.onnx_export import export_onnx
+from ofa.runtime.quantization import UNSIGNED, quantize
 from ofa.space import network
+from ofa.subnet import extract
 
 
-def types_of(engine: bytes) -> set[str]:
-    return {node.op_type for node in onnx.load_from_string(engine).graph.node}
+def operators(engine: bytes) -> Counter[str]:
+    return Counter(node.op_type for node in onnx.load_from_string(engine).graph.node)
 
 
 def weight_types(engine: bytes) -> set[int]:
@@ -23,12 +28,30 @@ def smallest(tiny_space):
     return network(tiny_space, tiny_space.smallest())
 
 
+def test_what_is_timed_in_int8_is_the_graph_that_ships(tiny_space, supernet):
+    """A new network has equal biases, which must be quantized like those of a trained one."""
+    arch = tiny_space.largest()
+    trained = export_onnx(
+        extract(supernet, tiny_space, arch),
+        in_channels=3,
+        resolution=arch.resolution,
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+    )
+    images = np.random.default_rng(1).integers(0, 256, (16, 3, 16, 16), dtype=np.uint8)
+
+    shipped = quantize(trained, profile=UNSIGNED, calibration=images, method="minmax")
+
+    timed = engine_of(network(tiny_space, arch), precision="int8")
+    assert operators(timed) == operators(shipped)
+
+
 def test_an_int8_device_times_quantized_engines(smallest):
     quantized = engine_of(smallest, precision="int8")
 
-    assert "QuantizeLinear" in types_of(quantized)
+    assert "QuantizeLinear" in operators(quantized)
     assert onnx.TensorProto.INT8 in weight_types(quantized)
-    assert "QuantizeLinear" not in types_of(engine_of(smallest))
+    assert "QuantizeLinear" not in operators(engine_of(smallest))
 
 
 def test_a_half_precision_device_times_halves(smallest):

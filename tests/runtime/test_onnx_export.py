@@ -109,6 +109,17 @@ def test_batch_norm_is_folded_and_activations_stay_single_operators():
     }  # fmt: skip
 
 
+def test_equal_tensors_are_tensors_of_their_own():
+    new = StaticNet(network(SPACE, SPACE.largest())).eval()  # all its biases are 0
+
+    graph = onnx.load_from_string(exported(new)).graph
+
+    assert "Identity" not in {node.op_type for node in graph.node}
+    np.testing.assert_allclose(
+        OrtSession(exported(new)).run(pixels()), torch_logits(new, pixels()), atol=1e-5
+    )
+
+
 def test_names_and_shapes_are_those_a_user_relies_on():
     model = onnx.load_from_string(exported(seeded_net()))
 
