@@ -168,6 +168,11 @@ class SupernetModule(lightning.LightningModule):
         if step % 50 == 0 and not self._num_skipped:
             self._log_step(learned, labels, planned)
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip gradients, which half precision has just scaled back."""
+        if self.recipe.train.gradient_clip:
+            self.clip_gradients(optimizer, self.recipe.train.gradient_clip, "norm")
+
     def on_train_epoch_end(self) -> None:
         train, end = self.recipe.train, self.current_epoch + 1
         if end != self.plan[-1].end_epoch and end % train.validate_every:
@@ -297,16 +302,11 @@ class SupernetModule(lightning.LightningModule):
         average_gradients_(self.supernet.parameters(), self.ranks, batches=train.accumulate)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
-        scaler = self._scaler()
-        parameters = self.supernet.parameters()
-        if not is_finite_step(self._batches, parameters, self.ranks, scaled=scaler is not None):
+        scaled = self._scaler() is not None
+        if not is_finite_step(self._batches, self.supernet.parameters(), self.ranks, scaled=scaled):
             self._leave_out()
             return
         self._num_skipped = 0
-        if train.gradient_clip:
-            if scaler is not None:
-                scaler.unscale_(optimizer)
-            self.clip_gradients(optimizer, train.gradient_clip, "norm")
         optimizer.step()
         optimizer.zero_grad()
         self._average_weights(decay=train.ema_decay)

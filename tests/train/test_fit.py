@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
 
 from ofa.data import ImageSet, Normalization
 from ofa.errors import BadArtifact
@@ -42,17 +44,19 @@ def changed(recipe, **settings):
     return replace(recipe, train=replace(recipe.train, **settings))
 
 
-def trained(
-    recipe, images, folder, *, epochs=None, resume=False, validate=lambda net, arch, ranks: 50.0
-):
+def made(recipe, images, *, validate=lambda net, arch, ranks: 50.0):
     torch.manual_seed(0)
-    module = SupernetModule(
+    return SupernetModule(
         build_supernet(recipe.space),
         recipe,
         data=images,
         normalization=Normalization(mean=(0.5,) * 3, std=(0.25,) * 3),
         validate=validate,
     )
+
+
+def trained(recipe, images, folder, *, epochs=None, resume=False, **settings):
+    module = made(recipe, images, **settings)
     fit(module, folder=folder, resume=resume, progress=False, stop_after=epochs)
     return module
 
@@ -119,6 +123,24 @@ def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, i
     average, weights = module.average.classifier.weight, module.supernet.classifier.weight
     assert 0 < (average - weights).abs().max() < 0.1
     assert torch.equal(average, resumed.average.classifier.weight)
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's, which fit sees to
+def test_gradients_of_half_precision_are_clipped_at_their_true_size(recipe, images):
+    def moved(**plugins):
+        module = made(changed(recipe, gradient_clip=1.0), images)
+        before = module.supernet.classifier.weight.clone()
+        lightning.Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+            **plugins,
+        ).fit(module)  # fmt: skip
+        return module.supernet.classifier.weight - before
+
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    half = moved(plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+
+    torch.testing.assert_close(half, moved(), rtol=0.1, atol=2e-3)
 
 
 def test_a_run_of_another_recipe_is_not_resumed(recipe, images, tmp_path):
