@@ -43,7 +43,7 @@ from ofa.train.loader import EpochOrder, epoch_loader
 from ofa.train.phases import PlannedPhase, plan
 from ofa.train.ranks import Ranks, average_gradients_, current_ranks
 from ofa.train.sampling import Elastic, Subnets
-from ofa.train.step import Learned, Sizes, Teacher, chosen, learn
+from ofa.train.step import Learned, Sizes, Teacher, chosen, learn, without_dropout
 
 _log = logging.getLogger(__name__)
 
@@ -212,7 +212,8 @@ class SupernetModule(lightning.LightningModule):
 
         @torch.no_grad()
         def logits(sizes: Sizes) -> Tensor:
-            return net(sizes.at(arch.resolution), arch)
+            with without_dropout(net):
+                return net(sizes.at(arch.resolution), arch)
 
         return logits
 

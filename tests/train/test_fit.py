@@ -11,7 +11,8 @@ from ofa.evaluate import Evaluator
 from ofa.recipe import Phase, Recipe, Train
 from ofa.space import ResNetSpace, ResNetStage
 from ofa.supernets import build_supernet
-from ofa.train import Ranks, SupernetModule, Validation, fit, plan, read_curves
+from ofa.train import Ranks, Sizes, SupernetModule, Validation, fit, plan, read_curves
+from ofa.train.step import chosen
 
 PHASES = (
     Phase(name="largest", epochs=1, learning_rate=0.05, kernel_sizes=(5,), depths=(2,),
@@ -123,6 +124,23 @@ def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, i
     average, weights = module.average.classifier.weight, module.supernet.classifier.weight
     assert 0 < (average - weights).abs().max() < 0.1
     assert torch.equal(average, resumed.average.classifier.weight)
+
+
+def test_a_net_that_judges_or_teaches_drops_nothing(recipe, images):
+    frozen = replace(PHASES[1], name="frozen", teacher="largest")
+    space = replace(recipe.space, head=replace(recipe.space.head, dropout=0.5))
+    module = made(changed(replace(recipe, space=space), phases=(*PHASES, frozen)), images)
+    sizes = Sizes(module.normalization(images.images))
+    teacher = module.teacher_of(frozen)
+    judged = set()
+    for seed in range(8):  # as ranks, whose masks differ
+        torch.manual_seed(seed)
+        group = (space.largest(), space.smallest())
+        judged.add(chosen(module.supernet, (group,), sizes, images.labels, best=True))
+
+    assert torch.equal(teacher(sizes), teacher(sizes))
+    assert len(judged) == 1
+    assert module.supernet.dropout.training
 
 
 @pytest.mark.filterwarnings("ignore")  # Lightning's, which fit sees to
