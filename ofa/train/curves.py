@@ -12,7 +12,7 @@ from ofa import artifacts, style
 from ofa.errors import BadArtifact
 
 _TOP1 = "search_top1/"
-_NO_SUBNET = "best_mean"  # best mean over the subnets so far
+_NO_SUBNET = "best_mean"  # best mean of the phase's corners so far
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,7 @@ class SupernetModule(lightning.LightningModule):
         self.subnets = subnets or Elastic(space=recipe.space, seed=train.seed)
         self.outside_teacher = teacher
         self.transform = image_transform(train.augment, max(recipe.space.resolutions))
-        self.best_top1 = 0.0
+        self.best_top1 = 0.0  # mean of the corners, in this phase
         self.saved_step: int | None = None
         self.ranks = Ranks()
         self.plan = plan(train, num_images=len(data))
@@ -229,6 +229,7 @@ class SupernetModule(lightning.LightningModule):
     def _enter(self, planned: PlannedPhase) -> None:
         """Start a phase from what its predecessor learned."""
         self._optimizer().state.clear()  # a phase starts from weights, not from old momentum
+        self.best_top1 = 0.0  # phases differ in what their corners are
         before = self.plan[planned.index - 1].phase if planned.index else None
         if before and before.name in self.frozen:
             self.frozen[before.name].load_state_dict(self.average.state_dict())

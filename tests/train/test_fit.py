@@ -93,6 +93,18 @@ def test_random_subnets_are_measured_and_change_no_weight(recipe, images, tmp_pa
     assert all(torch.equal(weights[k], v) for k, v in module.supernet.state_dict().items())
 
 
+def test_the_best_mean_is_that_of_the_last_phase(recipe, images, tmp_path):
+    """An easier phase, of the largest net alone, says nothing of the supernet that is kept."""
+    largest = recipe.space.largest()
+    often = changed(recipe, validate_every=1)
+
+    module = trained(
+        often, images, tmp_path, validate=lambda net, arch, _: 90.0 if arch == largest else 60.0
+    )
+
+    assert module.best_top1 == 75.0
+
+
 def test_a_resumed_run_may_measure_other_subnets(recipe, images, tmp_path):
     trained(recipe, images, tmp_path, epochs=1)
 
