@@ -33,8 +33,9 @@ def train(
     The number of classes is read from the images, whatever the recipe's space says.
 
     Args:
-        init: Weights to start from: a supernet of this project, or a torchvision MobileNetV3; what
-            does not fit is left at its random start.
+        resume: Whether to go on from ``out/last.ckpt``, if there is one.
+        init: Weights to start from, unless a run is resumed: a supernet of this project, or a
+            torchvision MobileNetV3; what does not fit is left at its random start.
 
     Returns:
         ``out/supernet.safetensors``; beside it lie the resolved recipe, logs, their picture and
@@ -45,10 +46,10 @@ def train(
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
             recipe.
     """
-    from ofa.train import draw_curves, fit, read_curves
+    from ofa.train import CHECKPOINT, draw_curves, fit, read_curves
 
     recipe, splits, module = prepared(recipe)
-    if init and not resume:
+    if init and not (resume and (out / CHECKPOINT).is_file()):
         _warm_start_(module, init)
     with _claimed_by_rank_zero(out):
         artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))

@@ -27,7 +27,7 @@ from ofa.data import (
     image_transform,
     mixed,
 )
-from ofa.errors import Diverged, OfaError
+from ofa.errors import Diverged
 from ofa.recipe import IN_PLACE, NO_TEACHER, Phase, Recipe
 from ofa.space import AnyArch
 from ofa.supernets import sort_channels_
@@ -112,12 +112,6 @@ class SupernetModule(lightning.LightningModule):
         """Share the run out among ranks, which are known by now."""
         self.ranks = current_ranks()
         self.plan = plan(self.recipe.train, num_images=len(self.data), world=self.ranks.world)
-        if self.plan[0].steps_per_epoch < 1:
-            raise OfaError(
-                f"train.batch_size: {len(self.data)} training images do not fill a step of "
-                f"{self.recipe.train.batch_size} x {self.recipe.train.accumulate} images on "
-                f"{self.ranks.world} devices; use a smaller one"
-            )
 
     def train_dataloader(self) -> Iterable:
         train, steps = self.recipe.train, self.plan[0].steps_per_epoch

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ofa.errors import OfaError
+from ofa.recipe import IN_PLACE
 from ofa.train.loader import EpochOrder
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase
@@ -21,7 +22,8 @@ class RangeTest:
     """Loss along rising learning rates.
 
     Attributes:
-        learning_rates: One a step, each the same factor above the last.
+        learning_rates: One a step, each the same factor above the last; as a phase would give
+            them, that is for ``reference_batch`` images where the recipe scales its rates.
         losses: Loss of the step's first subnet, smoothed.
         suggested: Highest learning rate to train with.
     """
@@ -39,7 +41,7 @@ def range_test(
     highest: float = 10.0,
     num_steps: int = 100,
 ) -> RangeTest:
-    """Train the first steps of a phase with rates from ``lowest`` to ``highest``.
+    """Train the first steps of a phase, of one batch each, with rates from ``lowest`` up.
 
     The module's weights are spoiled by it.
 
@@ -48,6 +50,7 @@ def range_test(
     """
     optimizer = module.configure_optimizers()
     train = module.recipe.train
+    scale = train.batch_size / train.reference_batch if train.reference_batch else 1.0
     order = EpochOrder(num_images=len(module.data), batch_size=train.batch_size, seed=train.seed)
     epoch = [torch.tensor(batch) for batch in order.batches()]
     rates, losses = [], []
@@ -57,12 +60,13 @@ def range_test(
         archs = tuple(group[0] for group in module.subnets.draw(planned.phase, step))
         learned = learn(
             module.supernet, archs, Sizes(images), module.data.labels[batch],
-            train=train, teacher=None, in_place=True, backward=lambda loss: loss.backward(),
+            train=train, teacher=None, in_place=planned.phase.teacher == IN_PLACE,
+            backward=lambda loss: loss.backward(),
         )  # fmt: skip
         loss = float(learned.loss)
         if not math.isfinite(loss) or (losses and loss > 4 * min(losses)):
             break
-        rates.append(float(rate))
+        rates.append(float(rate) / scale)
         losses.append(loss)
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
