@@ -65,6 +65,19 @@ def test_a_setting_that_cannot_work_is_refused_with_its_mend(make, message):
         make()
 
 
+def test_a_phase_shrinks_stages_with_depths_of_their_own():
+    own = Stage(width=40, stride=2, depths=(1, 2, 3, 4))
+    fixed = Stage(width=48, depths=(1,))
+    space = SearchSpace(stages=(Stage(width=24, stride=2), own, fixed))
+
+    part = replace(PHASE, depths=(3, 4)).subspace(space)
+
+    assert part.stage_depths == ((3, 4), (3, 4), (1,))  # what has one depth keeps it
+    deep = replace(space, stages=(replace(own, depths=(1, 2)),))
+    with pytest.raises(OfaError, match=r"depths \[3, 4\] are not in space.stages.0.depths \[1, 2\]"):
+        replace(PHASE, depths=(3, 4)).subspace(deep)
+
+
 def test_a_phase_shrinks_stage_widths_and_stage_depths_of_a_bottleneck_space():
     phase = replace(PHASE, width_ratios=(0.8, 1.0), depths=(4, 6))
 
