@@ -106,7 +106,7 @@ class Phase:
     kernel_sizes: tuple[int, ...] | None = None
     """Kernel sizes in play, px; ``None`` takes the space's."""
     depths: tuple[int, ...] | None = None
-    """Depths in play; ``None`` takes the space's."""
+    """Depths in play, also in stages that choose among their own; ``None`` takes the space's."""
     expand_ratios: tuple[float, ...] | None = None
     """Expand ratios in play; ``None`` takes the space's."""
     width_ratios: tuple[float, ...] | None = None
@@ -167,22 +167,26 @@ class Phase:
         return replace(space, **chosen)  # type: ignore[arg-type]
 
     def _depths(self, space: AnySpace) -> dict[str, tuple]:
-        """Depth choices of the space, or of each stage that has its own."""
+        """Depth choices of the space, and of each stage that has its own."""
         assert self.depths is not None
         if isinstance(space, ResNetSpace):
-            # Stages differ in their depths, so the phase counts from each stage's own choices.
-            stages = tuple(
-                replace(stage, depths=tuple(d for d in stage.depths if d in self.depths))
-                for stage in space.stages
-            )
-            empty = [i for i, stage in enumerate(stages) if not stage.depths]
-            if empty:
-                self._part(
-                    "depths", self.depths, space.stages[empty[0]].depths,
-                    f"space.stages.{empty[0]}.depths",
-                )  # fmt: skip
-            return {"stages": stages}
-        return {"depths": self._part("depths", self.depths, space.depths, "space.depths")}
+            stages = enumerate(space.stages)
+            return {"stages": tuple(replace(s, depths=self._own(i, s.depths)) for i, s in stages)}
+        return {
+            "depths": self._part("depths", self.depths, space.depths, "space.depths"),
+            "stages": tuple(
+                replace(stage, depths=stage.depths and self._own(i, stage.depths))
+                for i, stage in enumerate(space.stages)
+            ),
+        }
+
+    def _own(self, stage: int, depths: tuple[int, ...]) -> tuple[int, ...]:
+        """Depths of a stage that are in play; one that has a single depth keeps it."""
+        assert self.depths is not None
+        part = tuple(depth for depth in depths if depth in self.depths)
+        if not part and len(depths) > 1:
+            self._part("depths", self.depths, depths, f"space.stages.{stage}.depths")
+        return part or depths
 
     def _part(
         self, name: str, chosen: tuple[float, ...], legal: tuple[float, ...], where: str

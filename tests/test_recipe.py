@@ -6,7 +6,7 @@ import pytest
 from ofa.artifacts import parse, read_yaml
 from ofa.errors import OfaError
 from ofa.recipe import Augment, Data, Phase, Recipe, Train
-from ofa.space import ResNetSpace
+from ofa.space import ResNetSpace, SearchSpace, Stage
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.yaml"))
 PHASE = Phase(name="p", epochs=1, learning_rate=0.1)
@@ -74,7 +74,9 @@ def test_a_phase_shrinks_stages_with_depths_of_their_own():
 
     assert part.stage_depths == ((3, 4), (3, 4), (1,))  # what has one depth keeps it
     deep = replace(space, stages=(replace(own, depths=(1, 2)),))
-    with pytest.raises(OfaError, match=r"depths \[3, 4\] are not in space.stages.0.depths \[1, 2\]"):
+    with pytest.raises(
+        OfaError, match=r"depths \[3, 4\] are not in space.stages.0.depths \[1, 2\]"
+    ):
         replace(PHASE, depths=(3, 4)).subspace(deep)
 
 
