@@ -31,7 +31,11 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
         ),
         (lambda: Train(), "train.phases: there are none"),
         (lambda: Train(phases=(PHASE,), batch_size=1), "batch_size: 1 is too few"),
-        (lambda: Train(phases=(PHASE,), validate_random=-1), "validate_random: -1; use 0 or more"),
+        (lambda: Train(phases=(PHASE,), validate_random=-1), "validate_random: -1 is no number"),
+        (lambda: Train(phases=(PHASE,), weight_decay=-0.1), "weight_decay: -0.1 is no number from"),
+        (lambda: Train(phases=(PHASE,), momentum=1.0), "momentum: 1.0 is not from 0 to below 1"),
+        (lambda: Train(phases=(PHASE,), label_smoothing=2), "label_smoothing: 2 is not from 0 to"),
+        (lambda: replace(PHASE, warmup_epochs=-1), "phase 'p': warmup_epochs -1 is below 0"),
         (lambda: Augment(erase_probability=1.5), "erase_probability: 1.5 is not between 0 and 1"),
         (lambda: Data(num_search=0), "data.num_search: 0 is too few"),
         (

@@ -261,7 +261,9 @@ def _space(target: str) -> AnySpace:
         return _ALL_FAMILIES[target]()
     if path.suffix in (".yaml", ".yml"):
         body = artifacts.read_yaml(path)
-        return artifacts.parse(SearchSpace, body.get("space", body), where=target)
+        fields = body.get("space", body)
+        is_resnet = isinstance(fields, Mapping) and fields.get("family") == ResNetSpace.family
+        return artifacts.parse(ResNetSpace if is_resnet else SearchSpace, fields, where=target)
     if path.is_dir() or path.suffix == ".safetensors":
         file = path / checkpoint.SUPERNET if path.is_dir() else path
         return checkpoint.read_supernet(file)[1].space

@@ -139,7 +139,8 @@ class SupernetModule(lightning.LightningModule):
             {"params": decayed, "weight_decay": train.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        return torch.optim.SGD(groups, lr=0.1, momentum=train.momentum, nesterov=True)
+        momentum = train.momentum
+        return torch.optim.SGD(groups, lr=0.1, momentum=momentum, nesterov=momentum > 0)
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         train, step = self.recipe.train, self.global_step

@@ -6,7 +6,7 @@ import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
 
 from ofa.data import ImageSet, Normalization
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, OfaError
 from ofa.evaluate import Evaluator
 from ofa.recipe import Phase, Recipe, Train
 from ofa.space import ResNetSpace, ResNetStage
@@ -171,6 +171,23 @@ def test_gradients_of_half_precision_are_clipped_at_their_true_size(recipe, imag
     half = moved(plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
 
     torch.testing.assert_close(half, moved(), rtol=0.1, atol=2e-3)
+
+
+def test_training_without_momentum_is_plain_descent(recipe, images):
+    (group, *_) = made(changed(recipe, momentum=0.0), images).configure_optimizers().param_groups
+
+    assert (group["momentum"], group["nesterov"]) == (0.0, False)
+
+
+@pytest.mark.parametrize("accelerator", ["cuda", "abacus"])
+def test_an_accelerator_that_is_not_there_is_told_in_one_line(
+    accelerator, recipe, images, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+    with pytest.raises(OfaError, match=r"train\.accelerator and train\.devices: "):
+        trained(changed(recipe, accelerator=accelerator), images, tmp_path)
 
 
 def test_a_run_of_another_recipe_is_not_resumed(recipe, images, tmp_path):
