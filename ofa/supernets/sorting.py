@@ -4,8 +4,8 @@ A largest net computes the same function before and after; a narrower one is mad
 channels.
 
 Source: Cai et al., ICLR 2020, arXiv:1908.09791, section 3.2. Unlike the reference, bands that
-earlier phases already use are sorted one by one instead of by large offsets, which lose float32
-precision.
+earlier phases already use are sorted one by one, inside squeeze-and-excitation as well, instead of
+by large offsets, which lose float32 precision.
 """
 
 from itertools import pairwise
@@ -22,6 +22,7 @@ from ofa.space import (
     mid_channels,
     network,
     resnet_network,
+    squeeze_channels,
 )
 
 
@@ -61,7 +62,8 @@ def sort_expansion_channels_(
             order = _order_within_bands(importance, bounds)
             _permute_mid_channels_(block, order)
             if layer.se_channels:
-                _sort_squeeze_channels_(block)
+                squeezed = sorted({0, *map(squeeze_channels, bounds[1:])})
+                _sort_squeeze_channels_(block, squeezed)
 
 
 @torch.no_grad()
@@ -115,9 +117,9 @@ def _permute_mid_channels_(block: ElasticMBConv, order: Tensor) -> None:
 
 
 @torch.no_grad()
-def _sort_squeeze_channels_(block: ElasticMBConv) -> None:
+def _sort_squeeze_channels_(block: ElasticMBConv, bounds: list[int]) -> None:
     gate = block.squeeze_excite
-    order = gate.expand.weight.abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
+    order = _order_within_bands(gate.expand.weight.abs().sum((0, 2, 3)), bounds)
     gate.expand.weight.copy_(gate.expand.weight[:, order])
     gate.reduce.weight.copy_(gate.reduce.weight[order])
     assert gate.reduce.bias is not None

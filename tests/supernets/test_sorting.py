@@ -1,7 +1,7 @@
 import torch
 
-from ofa.space import mid_channels
-from ofa.supernets import sort_expansion_channels_
+from ofa.space import SearchSpace, Stage, mid_channels
+from ofa.supernets import build_supernet, sort_expansion_channels_
 
 
 def test_sorting_leaves_the_largest_subnet_as_it_was(supernet, tiny_space):
@@ -30,3 +30,27 @@ def test_channels_stay_in_the_bands_already_trained(supernet, tiny_space):
     sort_expansion_channels_(supernet, tiny_space, expand_ratios=(3, 4))
 
     assert set(block.project.weight[0, :width, 0, 0].tolist()) == first_band
+
+
+def test_a_subnet_of_a_ratio_already_trained_stays_as_it_was():
+    space = SearchSpace(
+        num_classes=4,
+        resolutions=(16,),
+        kernel_sizes=(3,),
+        expand_ratios=(3, 4, 6),
+        depths=(2,),
+        stages=(Stage(width=40, squeeze_excite=True),),
+    )
+    torch.manual_seed(0)
+    supernet = build_supernet(space).eval()
+    with torch.no_grad():
+        for block in supernet.stages[0]:  # gates that tell one channel from another
+            block.squeeze_excite.expand.weight.normal_()
+            block.squeeze_excite.reduce.bias.normal_()
+    trained = space.uniform(resolution=16, depths=(2,), kernel_size=3, expand_ratio=4)
+    images = torch.randn(4, 3, 16, 16)
+    before = supernet(images, trained)
+
+    sort_expansion_channels_(supernet, space, expand_ratios=(4, 6))
+
+    torch.testing.assert_close(supernet(images, trained), before)
