@@ -29,6 +29,14 @@ def test_images_that_fill_no_step_are_told_before_anything_runs(ask, recipe):
         ask(with_train(recipe, batch_size=64))
 
 
+def test_a_plan_shares_the_images_out_among_devices(recipe):
+    (alone,) = pipeline.plan(recipe, probe_steps=1)
+    (shared,) = pipeline.plan(with_train(recipe, devices=3), probe_steps=1)
+
+    assert (alone.steps, alone.images) == (6, 48)
+    assert (shared.steps, shared.images) == (2, 48)
+
+
 def test_a_rate_is_suggested_in_the_terms_of_the_recipe(recipe):
     plain = pipeline.find_learning_rate(recipe)
 
