@@ -274,6 +274,10 @@ def test_a_flag_that_a_search_would_pass_over_is_refused(words, problem, capsys,
     assert problem in fails(capsys, "search", *words, "--out", str(tmp_path))
 
 
+def test_a_device_that_a_sample_would_pass_over_is_refused(capsys):
+    assert "--device: is read by --draw latency" in fails(capsys, "sample", "--device", "pixel")
+
+
 def test_a_flag_that_an_import_would_pass_over_is_refused(capsys, tmp_path):
     words = ["import", "net", "--kind", "subnet", "--out", str(tmp_path)]
 
