@@ -263,3 +263,17 @@ def test_a_subnet_without_the_stem_residual_renumbers_the_stem():
 
 def _checksum(shapes):
     return zlib.crc32("\n".join(f"{name} {shape}" for name, shape in shapes.items()).encode())
+
+
+def test_a_predictor_of_another_family_is_not_imported(tmp_path):
+    sizes = [(128, 8), (8, 8), (8, 8), (8, 1)]
+    shapes = {f"{2 * i}.weight": (o, n) for i, (n, o) in enumerate(sizes)}
+    shapes |= {name.replace("weight", "bias"): shape[:1] for name, shape in shapes.items()}
+    torch.save(fill.state(shapes), tmp_path / "acc.pth")
+
+    with pytest.raises(BadArtifact, match="reads 128 features, but the predictor of ofa_resnet50"):
+        import_predictor(tmp_path / "acc.pth", family="ofa_resnet50", out=tmp_path)
+    with pytest.raises(IllegalSpace, match="resolutions: those of a predictor of ofa_resnet50"):
+        import_predictor(
+            tmp_path / "acc.pth", family="ofa_resnet50", out=tmp_path, resolutions=(224,)
+        )
