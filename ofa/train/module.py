@@ -229,8 +229,8 @@ class SupernetModule(lightning.LightningModule):
         if before and before.name in self.frozen:
             self.frozen[before.name].load_state_dict(self.average.state_dict())
         if before and before.expand_ratios not in (None, planned.phase.expand_ratios):
-            assert before.expand_ratios is not None
-            sort_channels_(self.supernet, self.recipe.space, expand_ratios=before.expand_ratios)
+            space = self.recipe.space
+            sort_channels_(self.supernet, space, trained=before.subspace(space))
         self._average_weights(decay=0.0)
 
     def _learn(

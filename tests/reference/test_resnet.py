@@ -116,7 +116,8 @@ def test_sorting_orders_channels_as_the_reference_does():
     supernet = fill.supernet(SPACE)
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
 
-    sort_bottleneck_channels_(supernet, SPACE, expand_ratios=(max(SPACE.expand_ratios),))
+    largest = max(SPACE.expand_ratios)
+    sort_bottleneck_channels_(supernet, SPACE, expand_ratios=(largest,), width_ratios=(1.0,))
 
     keys, after = supernet_keys(SPACE), supernet.state_dict()
     for name, checksum in GOLD["sorting"]["permutations_crc32"].items():
