@@ -4,6 +4,7 @@ jsonargparse makes the flags, the help and the YAML reader from these dataclasse
 written here and nowhere else.
 """
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
@@ -106,7 +107,7 @@ class Phase:
     kernel_sizes: tuple[int, ...] | None = None
     """Kernel sizes in play, px; ``None`` takes the space's."""
     depths: tuple[int, ...] | None = None
-    """Depths in play; ``None`` takes the space's."""
+    """Depths in play, also in stages that choose among their own; ``None`` takes the space's."""
     expand_ratios: tuple[float, ...] | None = None
     """Expand ratios in play; ``None`` takes the space's."""
     width_ratios: tuple[float, ...] | None = None
@@ -127,6 +128,8 @@ class Phase:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise OfaError(f"phase {self.name!r}: epochs is {self.epochs}; use 1 or more")
+        if not self.warmup_epochs >= 0:
+            raise OfaError(f"phase {self.name!r}: warmup_epochs {self.warmup_epochs} is below 0")
         if not 0 <= self.final_learning_rate <= self.learning_rate:
             raise OfaError(
                 f"phase {self.name!r}: final_learning_rate {self.final_learning_rate} is not "
@@ -167,22 +170,26 @@ class Phase:
         return replace(space, **chosen)  # type: ignore[arg-type]
 
     def _depths(self, space: AnySpace) -> dict[str, tuple]:
-        """Depth choices of the space, or of each stage that has its own."""
+        """Depth choices of the space, and of each stage that has its own."""
         assert self.depths is not None
         if isinstance(space, ResNetSpace):
-            # Stages differ in their depths, so the phase counts from each stage's own choices.
-            stages = tuple(
-                replace(stage, depths=tuple(d for d in stage.depths if d in self.depths))
-                for stage in space.stages
-            )
-            empty = [i for i, stage in enumerate(stages) if not stage.depths]
-            if empty:
-                self._part(
-                    "depths", self.depths, space.stages[empty[0]].depths,
-                    f"space.stages.{empty[0]}.depths",
-                )  # fmt: skip
-            return {"stages": stages}
-        return {"depths": self._part("depths", self.depths, space.depths, "space.depths")}
+            stages = enumerate(space.stages)
+            return {"stages": tuple(replace(s, depths=self._own(i, s.depths)) for i, s in stages)}
+        return {
+            "depths": self._part("depths", self.depths, space.depths, "space.depths"),
+            "stages": tuple(
+                replace(stage, depths=stage.depths and self._own(i, stage.depths))
+                for i, stage in enumerate(space.stages)
+            ),
+        }
+
+    def _own(self, stage: int, depths: tuple[int, ...]) -> tuple[int, ...]:
+        """Depths of a stage that are in play; one that has a single depth keeps it."""
+        assert self.depths is not None
+        part = tuple(depth for depth in depths if depth in self.depths)
+        if not part and len(depths) > 1:
+            self._part("depths", self.depths, depths, f"space.stages.{stage}.depths")
+        return part or depths
 
     def _part(
         self, name: str, chosen: tuple[float, ...], legal: tuple[float, ...], where: str
@@ -210,7 +217,7 @@ class Train:
     ``batch_size * accumulate`` on all devices, they are scaled in proportion (Goyal et al.,
     arXiv:1706.02677). 0 takes them as they are."""
     momentum: float = 0.9
-    """Nesterov momentum of SGD."""
+    """Nesterov momentum of SGD; 0 for none."""
     weight_decay: float = 1e-4
     """Decay of convolution and classifier weights; norms, biases and kernel transforms have
     none."""
@@ -264,11 +271,19 @@ class Train:
             raise OfaError(f"train.ema_decay: {self.ema_decay} is not from 0 to below 1; try 0.999")
         if self.batch_size < 2:
             raise OfaError(f"train.batch_size: {self.batch_size} is too few for batch norm; use 2")
+        if not 0 <= self.momentum < 1:
+            raise OfaError(f"train.momentum: {self.momentum} is not from 0 to below 1; try 0.9")
+        if not 0 <= self.label_smoothing <= 1:
+            raise OfaError(f"train.label_smoothing: {self.label_smoothing} is not from 0 to 1")
         for name in ("accumulate", "num_nodes", "validate_every"):
             if getattr(self, name) < 1:
                 raise OfaError(f"train.{name}: {getattr(self, name)} is below 1; use 1 or more")
-        if self.validate_random < 0:
-            raise OfaError(f"train.validate_random: {self.validate_random}; use 0 or more")
+        for name in (
+            "weight_decay", "label_weight", "gradient_clip", "reference_batch", "validate_random",
+            "checkpoint_every", "threads",
+        ):  # fmt: skip
+            if not 0 <= getattr(self, name) < math.inf:
+                raise OfaError(f"train.{name}: {getattr(self, name)} is no number from 0 up")
         if self.devices == 0 or self.devices < -1:
             raise OfaError(f"train.devices: {self.devices}; use 1 or more, or -1 for all")
         earlier: set[str] = {IN_PLACE, NO_TEACHER}

@@ -247,11 +247,41 @@ def test_strategies_are_compared_with_random_search_at_equal_evaluations(capsys)
         (["--max", "macs=1k"], "no subnet keeps macs 1,000: those of this space have"),
         (["--max", "macs"], "give a cost and a number, such as macs=40e6"),
         (["--max", "macs=3M", "--max", "macs=4M"], "is given twice"),
+        (["--max", "macs=nan"], "max macs: nan is not a finite number"),
         (["--max", "flops=3M"], "max flops: is not one of macs"),
     ],
 )
 def test_a_comparison_that_cannot_be_made_is_refused_in_one_line(words, mend, capsys):
     assert mend in fails(capsys, "search", "--device", "pixel", "--compare", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--device", "pixel", "--budgets", "5,10"], "--budgets: is not read in the search of one"),
+        (["--device", "pixel", "--max-models", "3"], "--max-models: is not read"),
+        (["--device", "pixel", "--strategies", "random"], "--strategies: is not read"),
+        (
+            ["--device", "pixel", "--compare", "--rounds", "3"],
+            "--rounds: is not read in the search",
+        ),
+        (["--devices", "pixel", "--budgets", "5", "--strategy", "nsga2"], "of a fleet; leave it"),
+        (["--devices", "pixel", "--budgets", "5", "--compare"], "--compare: is not read in the"),
+        (["--fleet", "fleet.yaml", "--budgets", "5"], "give one of: --device with --budget-ms"),
+    ],
+)
+def test_a_flag_that_a_search_would_pass_over_is_refused(words, problem, capsys, tmp_path):
+    assert problem in fails(capsys, "search", *words, "--out", str(tmp_path))
+
+
+def test_a_device_that_a_sample_would_pass_over_is_refused(capsys):
+    assert "--device: is read by --draw latency" in fails(capsys, "sample", "--device", "pixel")
+
+
+def test_a_flag_that_an_import_would_pass_over_is_refused(capsys, tmp_path):
+    words = ["import", "net", "--kind", "subnet", "--out", str(tmp_path)]
+
+    assert "--images: a subnet takes none" in fails(capsys, *words, "--images", str(tmp_path))
 
 
 def test_a_field_that_recipes_lack_is_refused_with_the_nearest(capsys, tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from runtime.ssh_server import SSHD, ssh_server
 
@@ -365,6 +366,11 @@ def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped
     assert tuned.test_top1_before is None
     assert notes.classes == ("columns", "rows", "third")
     assert len(tensors["classifier.bias"]) == 3
+    # The average that is kept has forgotten the head's start, at 0.
+    run = tmp_path / "finetune" / notes.arch.id
+    last = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    learned = last["supernet.net.classifier.bias"].abs().sum()
+    assert np.abs(tensors["classifier.bias"]).sum() > 0.5 * learned
 
 
 def test_a_subnet_of_another_supernet_is_not_fine_tuned(bundle, run, tmp_path):
@@ -393,13 +399,13 @@ def test_a_plan_tells_steps_and_time_and_writes_nothing(striped_images, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_front_is_compared_with_an_older_one_of_its_device(run):
+def test_a_front_is_compared_with_an_older_one_of_its_device(bundle, run):
     path = run / "fronts" / "pixel1.json"
 
     assert pipeline.compare_fronts(path, against=path).hypervolume == 1
 
 
-def test_a_front_of_another_device_is_no_measure(run, tmp_path):
+def test_a_front_of_another_device_is_no_measure(bundle, run, tmp_path):
     path, other = run / "fronts" / "pixel1.json", tmp_path / "other.json"
     write_front(other, replace(read_front(path), device="other"), inputs={})
 

@@ -6,7 +6,7 @@ import pytest
 from ofa.artifacts import parse, read_yaml
 from ofa.errors import OfaError
 from ofa.recipe import Augment, Data, Phase, Recipe, Train
-from ofa.space import ResNetSpace
+from ofa.space import ResNetSpace, SearchSpace, Stage
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.yaml"))
 PHASE = Phase(name="p", epochs=1, learning_rate=0.1)
@@ -31,7 +31,11 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
         ),
         (lambda: Train(), "train.phases: there are none"),
         (lambda: Train(phases=(PHASE,), batch_size=1), "batch_size: 1 is too few"),
-        (lambda: Train(phases=(PHASE,), validate_random=-1), "validate_random: -1; use 0 or more"),
+        (lambda: Train(phases=(PHASE,), validate_random=-1), "validate_random: -1 is no number"),
+        (lambda: Train(phases=(PHASE,), weight_decay=-0.1), "weight_decay: -0.1 is no number from"),
+        (lambda: Train(phases=(PHASE,), momentum=1.0), "momentum: 1.0 is not from 0 to below 1"),
+        (lambda: Train(phases=(PHASE,), label_smoothing=2), "label_smoothing: 2 is not from 0 to"),
+        (lambda: replace(PHASE, warmup_epochs=-1), "phase 'p': warmup_epochs -1 is below 0"),
         (lambda: Augment(erase_probability=1.5), "erase_probability: 1.5 is not between 0 and 1"),
         (lambda: Data(num_search=0), "data.num_search: 0 is too few"),
         (
@@ -63,6 +67,21 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
 def test_a_setting_that_cannot_work_is_refused_with_its_mend(make, message):
     with pytest.raises(OfaError, match=message):
         make()
+
+
+def test_a_phase_shrinks_stages_with_depths_of_their_own():
+    own = Stage(width=40, stride=2, depths=(1, 2, 3, 4))
+    fixed = Stage(width=48, depths=(1,))
+    space = SearchSpace(stages=(Stage(width=24, stride=2), own, fixed))
+
+    part = replace(PHASE, depths=(3, 4)).subspace(space)
+
+    assert part.stage_depths == ((3, 4), (3, 4), (1,))  # what has one depth keeps it
+    deep = replace(space, stages=(replace(own, depths=(1, 2)),))
+    with pytest.raises(
+        OfaError, match=r"depths \[3, 4\] are not in space.stages.0.depths \[1, 2\]"
+    ):
+        replace(PHASE, depths=(3, 4)).subspace(deep)
 
 
 def test_a_phase_shrinks_stage_widths_and_stage_depths_of_a_bottleneck_space():

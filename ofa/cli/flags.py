@@ -80,8 +80,9 @@ def limits(options: Namespace) -> dict[str, float]:
             raise OfaError(
                 f"--max {entry}: give a cost and a number, such as macs=40e6 or params=1.5M"
             ) from error
-        if found.setdefault(name, value) != value:
+        if name in found and found[name] != value:
             raise OfaError(f"--max {name}: is given twice; leave one out")
+        found[name] = value
     return found
 
 

@@ -50,7 +50,8 @@ def is_asked(options: Namespace) -> bool:
 
 def run(options: Namespace, track: pipeline.Track) -> Path:
     """Search the fleet that a command line asks for."""
-    if options.device or options.budget_ms is not None or (options.devices and options.fleet):
+    listed = options.devices or options.budgets
+    if options.device or options.budget_ms is not None or (options.fleet and listed):
         raise OfaError("give one of: --device with --budget-ms; --devices with --budgets; --fleet")
     if options.max_models < 0:
         raise OfaError(f"--max-models {options.max_models}: choose 1 model or more")

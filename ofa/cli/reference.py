@@ -10,6 +10,14 @@ from ofa.cli.command import Command
 from ofa.errors import OfaError
 from ofa.space import NetworkSummary, SpaceSummary
 
+_UNREAD = {
+    "supernet": (),
+    "predictor": ("images",),
+    "subnet": ("family", "resolutions", "images"),
+    "latency-table": ("family", "resolutions", "images"),
+}
+"""Flags that are nothing to a kind of file."""
+
 
 def _add_import_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -45,6 +53,9 @@ def _import(options: Namespace, track: pipeline.Track) -> Path:
     from ofa.reference import commands
 
     sources, out = options.source, options.out
+    for name in _UNREAD[options.kind]:
+        if options[name]:
+            raise OfaError(f"--{name}: a {options.kind} takes none; leave it out")
     if options.kind == "latency-table":
         return commands.import_latency_table(_sized(sources), out=out)
     if len(sources) != 1:

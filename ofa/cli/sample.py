@@ -44,6 +44,8 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 
 def _sample(options: Namespace, track: pipeline.Track) -> Path:
+    if options.device and options.draw != "latency":
+        raise OfaError("--device: is read by --draw latency alone; add that, or leave it out")
     return pipeline.sample(
         checkpoint=options.checkpoint,
         num=options.num,

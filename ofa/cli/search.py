@@ -13,6 +13,8 @@ from ofa.run_files import SearchOutcome, read_front
 
 Result = Path | pipeline.FrontChange | pipeline.StrategyComparison | pipeline.PrecisionContest
 
+_ROUNDS, _STRATEGY, _EVALUATIONS = 1, "evolution", 10_000
+
 
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_device(parser, required=False)
@@ -24,13 +26,13 @@ def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rounds",
         type=int,
-        default=1,
+        default=_ROUNDS,
         help="turns of search and measurement at most; they end when the front rests",
     )
     flags.add_out(parser, "runs/search")
     flags.add_seed(parser)
     parser.add_argument(
-        "--strategy", default="evolution", metavar="NAME", help="how to search; see docs/search.md"
+        "--strategy", default=_STRATEGY, metavar="NAME", help="how to search; see docs/search.md"
     )
     parser.add_argument(
         "--against", type=Path, default=None, metavar="FILE", help="older front to compare with"
@@ -42,7 +44,7 @@ def _add_flags(parser: ArgumentParser) -> None:
         "--strategies", default=None, metavar="A,B", help="those to compare; default: all"
     )
     parser.add_argument(
-        "--evaluations", type=int, default=10_000, help="archs a compared strategy may ask"
+        "--evaluations", type=int, default=_EVALUATIONS, help="archs a compared strategy may ask"
     )
 
 
@@ -52,6 +54,7 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Result] | Path:
             "--precisions: compares the precisions of one device, and goes with neither --devices, "
             "--fleet, --compare nor --against; leave one of the two out"
         )
+    _refuse_unread(options)
     if fleet.is_asked(options):
         return fleet.run(options, track)
     if not options.device:
@@ -59,6 +62,29 @@ def _search(options: Namespace, track: pipeline.Track) -> list[Result] | Path:
             "name a device with --device, several with --devices, or a file with --fleet"
         )
     return [_search_device(device, options, track) for device in options.device]
+
+
+def _refuse_unread(options: Namespace) -> None:
+    """Refuse a flag that the search asked for would pass over."""
+    of_one = {
+        "--rounds": options.rounds != _ROUNDS,
+        "--strategy": options.strategy != _STRATEGY,
+        "--against": options.against,
+    }
+    of_comparison = {
+        "--strategies": options.strategies,
+        "--evaluations": options.evaluations != _EVALUATIONS,
+    }
+    of_fleet = {"--budgets": options.budgets, "--max-models": options.max_models}
+    if fleet.is_asked(options):
+        asked, unread = "a fleet", of_one | of_comparison | {"--compare": options.compare}
+    elif options.compare:
+        asked, unread = "strategies to compare", of_one | of_fleet
+    else:
+        asked, unread = "one device without --compare", of_comparison | of_fleet
+    for flag, given in unread.items():
+        if given:
+            raise OfaError(f"{flag}: is not read in the search of {asked}; leave it out")
 
 
 def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Result:

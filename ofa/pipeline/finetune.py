@@ -48,7 +48,6 @@ def finetune(
     epochs: int = 10,
     learning_rate: float = 0.02,
     batch_size: int = 128,
-    ema_decay: float = 0.99,
     threads: int = 2,
     seed: int = 0,
     progress: bool = True,
@@ -116,7 +115,7 @@ def finetune(
             train=Train(
                 phases=(phase,),
                 batch_size=batch_size,
-                ema_decay=ema_decay,
+                ema_decay=_ema_decay(epochs * len(splits.train) // max(batch_size, 1)),
                 label_weight=1.0,
                 validate_every=epochs,
                 threads=threads,
@@ -161,6 +160,14 @@ def finetune(
         num_test_images=len(splits.test),
         epochs=epochs,
     )
+
+
+def _ema_decay(num_steps: int) -> float:
+    """Decay of an average over a tenth of the steps, 100 at most: what precedes them is forgotten.
+
+    Over a longer one, a short run would keep most of the weights it started from.
+    """
+    return min(0.99, max(0.0, 1 - 10 / max(num_steps, 1)))
 
 
 def _data(source: Path, images: Path | None) -> Data:

@@ -254,14 +254,17 @@ def _curve(
     picks = np.array([fronts[member].genotypes[row] for member, _, row in requests])
     best_top1 = np.array([fronts[member].top1[row] for member, _, row in requests])
     candidates, own, uses = np.unique(picks, axis=0, return_inverse=True, return_counts=True)
+    own = own.reshape(-1)
     top1 = {name: accuracy(candidates).astype(float) for name, accuracy in accuracies.items()}
-    for (member, _, _), pick, value in zip(requests, own.reshape(-1), best_top1, strict=True):
+    for (member, _, _), pick, value in zip(requests, own, best_top1, strict=True):
         top1[member.precision][pick] = value  # asked among other archs, it rounds differently
-    kept = np.sort(np.argsort(-uses, kind="stable")[:_MAX_CANDIDATES])
-    costs_ms = {member: member.table.latency_ms(candidates[kept]) for member in members}
+    costs_ms = {member: member.table.latency_ms(candidates) for member in members}
+    feasible = np.array([costs_ms[member] <= budget_ms for member, budget_ms, _ in requests])
+    kept = np.argsort(-uses, kind="stable")[:_MAX_CANDIDATES]
+    kept = np.union1d(kept, own[~feasible[:, kept].any(axis=1)])  # every request finds one
     curve = portfolios(
         np.array([top1[member.precision][kept] for member, _, _ in requests]),
-        np.array([costs_ms[member] <= budget_ms for member, budget_ms, _ in requests]),
+        feasible[:, kept],
         best_top1=best_top1,
         max_models=max_models,
     )

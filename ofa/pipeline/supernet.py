@@ -33,8 +33,9 @@ def train(
     The number of classes is read from the images, whatever the recipe's space says.
 
     Args:
-        init: Weights to start from: a supernet of this project, or a torchvision MobileNetV3; what
-            does not fit is left at its random start.
+        resume: Whether to go on from ``out/last.ckpt``, if there is one.
+        init: Weights to start from, unless a run is resumed: a supernet of this project, or a
+            torchvision MobileNetV3; what does not fit is left at its random start.
 
     Returns:
         ``out/supernet.safetensors``; beside it lie the resolved recipe, logs, their picture and
@@ -45,10 +46,10 @@ def train(
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
             recipe.
     """
-    from ofa.train import draw_curves, fit, read_curves
+    from ofa.train import CHECKPOINT, draw_curves, fit, read_curves
 
     recipe, splits, module = prepared(recipe)
-    if init and not resume:
+    if init and not (resume and (out / CHECKPOINT).is_file()):
         _warm_start_(module, init)
     with _claimed_by_rank_zero(out):
         artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
@@ -70,7 +71,7 @@ class PhaseEstimate:
         steps: Optimizer steps.
         images: Training images that pass, each through every subnet of its step.
         subnets_per_step: Mean over the probed steps.
-        estimated_s: Time on this machine, from the probe.
+        estimated_s: Time from the probe, on devices as fast as this machine.
     """
 
     name: str
@@ -84,15 +85,19 @@ class PhaseEstimate:
 def plan(recipe: Recipe, *, probe_steps: int = 20) -> list[PhaseEstimate]:
     """What each phase will take on this machine, from ``probe_steps`` real steps of each.
 
-    Nothing is written. Validation and checkpoints are not counted.
+    A recipe's devices share the images; -1, as many as a machine has, counts as one. Nothing is
+    written. Validation and checkpoints are not counted.
     """
+    from ofa.train import plan as phases_of
     from ofa.train import probe
 
-    recipe, _, module = prepared(recipe)
+    recipe, splits, module = prepared(recipe)
+    train = recipe.train
+    world = max(train.devices, 1) * train.num_nodes
+    images_per_step = train.batch_size * train.accumulate * world
     estimates = []
-    for planned in module.plan:
+    for planned in phases_of(train, num_images=len(splits.train), world=world):
         measured = probe(module, planned, num_steps=probe_steps)
-        images_per_step = recipe.train.batch_size * recipe.train.accumulate
         estimates.append(
             PhaseEstimate(
                 name=planned.phase.name,

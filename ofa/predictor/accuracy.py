@@ -43,7 +43,7 @@ class AccuracyPredictor:
     disagree says how well the pairs pin a prediction down.
 
     Attributes:
-        encoding: AnyEncoding of the space it was fitted on.
+        encoding: Encoding of the space it was fitted on.
         bias: float32[members], percent.
         linear: float32[members, features], percentage points.
         pairs: float32[members, features, features], percentage points.

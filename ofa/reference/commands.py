@@ -122,8 +122,8 @@ def import_predictor(
         file: Its ``.pth`` file.
         family: Family of the supernet it was fitted on.
         out: Folder to write.
-        resolutions: Input sizes it was trained on, px, in its order; without it those of the
-            published one.
+        resolutions: Input sizes it was trained on, px, in its order; without it, and for the
+            ResNet family always, those of the published one.
 
     Returns:
         ``out/predictor.safetensors``, which ``ofa.reference.read_predictor`` reads, or for the
@@ -131,6 +131,7 @@ def import_predictor(
 
     Raises:
         BadArtifact: If the file is unreadable, unsafe, or no predictor of the family.
+        IllegalSpace: If there is no such family, or resolutions are named for the ResNet family.
     """
     from ofa.reference.predictor import (
         TRAINED_SIZES,
@@ -139,13 +140,16 @@ def import_predictor(
         layers_of,
         write_predictor,
     )
-    from ofa.reference.resnet_predictor import write_resnet_predictor
+    from ofa.reference.resnet_predictor import check_features, write_resnet_predictor
     from ofa.reference.weights import read_state
 
     space = _family(family)
     tensors = {name: tensor.numpy() for name, tensor in read_state(file).items()}
     layout, layers = layers_of(tensors, where=str(file))
     if isinstance(space, ResNetSpace):
+        if resolutions:
+            raise IllegalSpace(f"resolutions: those of a predictor of {family} are set; name none")
+        check_features(layers, where=str(file))
         write_resnet_predictor(out / checkpoint.PREDICTOR, layers)
         _write_origin(out, {"family": family}, {"predictor": file}, name=_PREDICTOR_ORIGIN)
         return out / checkpoint.PREDICTOR
@@ -261,7 +265,9 @@ def _space(target: str) -> AnySpace:
         return _ALL_FAMILIES[target]()
     if path.suffix in (".yaml", ".yml"):
         body = artifacts.read_yaml(path)
-        return artifacts.parse(SearchSpace, body.get("space", body), where=target)
+        fields = body.get("space", body)
+        is_resnet = isinstance(fields, Mapping) and fields.get("family") == ResNetSpace.family
+        return artifacts.parse(ResNetSpace if is_resnet else SearchSpace, fields, where=target)
     if path.is_dir() or path.suffix == ".safetensors":
         file = path / checkpoint.SUPERNET if path.is_dir() else path
         return checkpoint.read_supernet(file)[1].space

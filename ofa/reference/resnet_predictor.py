@@ -20,6 +20,8 @@ from ofa.space import Genotypes, ResNetEncoding, ResNetSpace
 TRAINED_SIZES = (128, 144, 160, 176, 192, 224, 240, 256)
 """Resolutions the published predictor has inputs for, px."""
 
+_NUM_FEATURES = len(TRAINED_SIZES) + 2 + 3 * 6 + 3 * 18
+
 RESNET_PREDICTOR = "ofa.resnet_predictor"
 """Key of the notes in such a predictor's file."""
 
@@ -90,6 +92,19 @@ class ResNetPredictor:
         return np.concatenate(parts, axis=1)
 
 
+def check_features(layers: Layers, *, where: str) -> None:
+    """Refuse layers that read something else than archs of the ResNet50D space.
+
+    Raises:
+        BadArtifact: Tells how many features they read.
+    """
+    if layers[0][0].shape[1] != _NUM_FEATURES:
+        raise BadArtifact(
+            f"{where}: reads {layers[0][0].shape[1]} features, but the predictor of ofa_resnet50 "
+            f"reads {_NUM_FEATURES}; name its own family"
+        )
+
+
 def write_resnet_predictor(path: Path, layers: Layers) -> None:
     """Write a predictor's layers in this project's format."""
     tensors = {}
@@ -113,4 +128,5 @@ def read_resnet_predictor(path: Path, encoding: ResNetEncoding) -> ResNetPredict
         raise BadArtifact(f"{path}: lacks layers of the predictor; import it again")
     layers = tuple((tensors[weight], tensors[bias]) for weight, bias in names)
     check_layers(layers, [weight for weight, _ in names], where=str(path))
+    check_features(layers, where=str(path))
     return ResNetPredictor(encoding=encoding, layers=layers)

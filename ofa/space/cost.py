@@ -111,8 +111,11 @@ def activation_bytes(layer: AnyLayer | AnyNetwork) -> int:
             narrow_in = layer.in_size**2 * layer.mid_channels
             narrow_out = layer.out_size**2 * layer.mid_channels
             block_out = layer.out_size**2 * layer.out_channels
-            skip = block_in + block_out if layer.projects else block_in
-            return _BYTES * (block_in + max(narrow_in + narrow_out, narrow_out + block_out, skip))
+            convolutions = block_in + max(narrow_in + narrow_out, narrow_out + block_out)
+            # A projection follows the other convolutions, and pooling at stride 2 precedes it.
+            pooled = layer.out_size**2 * layer.in_channels
+            skip = pooled + block_out + max(block_out, block_in if layer.stride > 1 else 0)
+            return _BYTES * max(convolutions, skip if layer.projects else 0)
         case MaxPoolLayer():
             return _BYTES * (layer.in_size**2 + layer.out_size**2) * layer.channels
         case PoolLayer():

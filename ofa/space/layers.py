@@ -114,13 +114,13 @@ class Network:
         return self.stem.in_size
 
 
-def make_divisible(channels: float, divisor: int = 8) -> int:
-    """``channels`` rounded to a multiple of ``divisor``, never below 90 % of it.
+def make_divisible(channels: float) -> int:
+    """``channels`` rounded to a multiple of 8, never below 90 % of it.
 
     Source: MobileNetV2, arXiv:1801.04381, as used by the reference Once-for-All networks.
     """
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def mid_channels(in_channels: int, expand_ratio: float) -> int:

@@ -54,13 +54,17 @@ def recalibrating(
         average: ``pooled`` is the variance over all passes; ``reference`` is the mean of their
             variances, which leaves out the variance between their means, as the reference project
             does.
-        reduce: Sums float64 tensors over processes; with several, each passes its own chunks.
+        reduce: Sums float64 tensors over processes; with several, each passes its own chunks,
+            of which some may have none.
     """
     nets = list(nets)
     norms = [
         module for net in nets for module in net.modules() if isinstance(module, nn.BatchNorm2d)
     ]
-    sums: dict[nn.Module, Tensor] = {}
+    sums: dict[nn.Module, Tensor] = {
+        norm: torch.zeros(3, norm.num_features, dtype=torch.float64, device=norm.weight.device)
+        for norm in norms
+    }
 
     def accumulate(module: nn.Module, args: tuple[Tensor], output: Tensor) -> None:
         x = args[0]
@@ -70,8 +74,7 @@ def recalibrating(
         values = x.numel() // x.shape[1]
         variance *= (values - 1) / values  # running statistics hold the unbiased variance
         second = variance + mean**2 if average == "pooled" else variance
-        weighted = torch.stack([mean, second, torch.ones_like(mean)]) * x.shape[0]
-        sums[module] = sums[module] + weighted if module in sums else weighted
+        sums[module] += torch.stack([mean, second, torch.ones_like(mean)]) * x.shape[0]
 
     handles = [norm.register_forward_hook(accumulate) for norm in norms]
     momenta = [norm.momentum for norm in norms]

@@ -4,8 +4,8 @@ A largest net computes the same function before and after; a narrower one is mad
 channels.
 
 Source: Cai et al., ICLR 2020, arXiv:1908.09791, section 3.2. Unlike the reference, bands that
-earlier phases already use are sorted one by one instead of by large offsets, which lose float32
-precision.
+earlier phases already use are sorted one by one, inside squeeze-and-excitation as well, instead of
+by large offsets, which lose float32 precision.
 """
 
 from itertools import pairwise
@@ -22,23 +22,28 @@ from ofa.space import (
     mid_channels,
     network,
     resnet_network,
+    squeeze_channels,
 )
 
 
-def sort_channels_(
-    supernet: nn.Module, space: AnySpace, *, expand_ratios: tuple[float, ...]
-) -> None:
+def sort_channels_(supernet: nn.Module, space: AnySpace, *, trained: AnySpace) -> None:
     """Sort the inner channels of every elastic block of a supernet of any family.
 
     Args:
         supernet: Changed in place.
-        expand_ratios: Ratios already trained: channels stay within the bands between their widths,
-            so that the subnets already trained keep their channels.
+        trained: The part of the space already trained: channels stay within the bands between its
+            widths, so that its subnets keep their channels.
     """
     if isinstance(space, ResNetSpace):
-        sort_bottleneck_channels_(supernet, space, expand_ratios=expand_ratios)
+        assert isinstance(trained, ResNetSpace)
+        sort_bottleneck_channels_(
+            supernet,
+            space,
+            expand_ratios=trained.expand_ratios,
+            width_ratios=trained.width_ratios,
+        )
     else:
-        sort_expansion_channels_(supernet, space, expand_ratios=expand_ratios)
+        sort_expansion_channels_(supernet, space, expand_ratios=trained.expand_ratios)
 
 
 def sort_expansion_channels_(
@@ -48,7 +53,7 @@ def sort_expansion_channels_(
 
     Args:
         supernet: Changed in place.
-        expand_ratios: As for ``sort_channels_``.
+        expand_ratios: Ratios already trained; see ``sort_channels_``.
     """
     largest = network(space, space.largest())
     stages = supernet.get_submodule("stages")
@@ -61,26 +66,33 @@ def sort_expansion_channels_(
             order = _order_within_bands(importance, bounds)
             _permute_mid_channels_(block, order)
             if layer.se_channels:
-                _sort_squeeze_channels_(block)
+                squeezed = sorted({0, *map(squeeze_channels, bounds[1:])})
+                _sort_squeeze_channels_(block, squeezed)
 
 
 @torch.no_grad()
 def sort_bottleneck_channels_(
-    supernet: nn.Module, space: ResNetSpace, *, expand_ratios: tuple[float, ...]
+    supernet: nn.Module,
+    space: ResNetSpace,
+    *,
+    expand_ratios: tuple[float, ...],
+    width_ratios: tuple[float, ...],
 ) -> None:
     """Sort both inner widths of every bottleneck block by the L1 norm of what reads them.
 
     Args:
         supernet: Changed in place.
-        expand_ratios: As for ``sort_channels_``.
+        expand_ratios: Ratios already trained; see ``sort_channels_``.
+        width_ratios: Stage widths already trained.
     """
     largest = resnet_network(space, space.largest())
     stages = supernet.get_submodule("stages")
-    for blocks, layers in zip(stages.children(), largest.stages, strict=True):
+    for stage, blocks, layers in zip(space.stages, stages.children(), largest.stages, strict=True):
+        outer = [make_divisible(stage.width * ratio) for ratio in width_ratios]
+        inner = {make_divisible(round(w * ratio)) for w in outer for ratio in expand_ratios}
         for block, layer in zip(blocks.children(), layers, strict=True):
             assert isinstance(block, ElasticBottleneck)
-            widths = {make_divisible(round(layer.out_channels * ratio)) for ratio in expand_ratios}
-            bounds = sorted({0, *widths, layer.mid_channels})
+            bounds = sorted({0, *inner, layer.mid_channels})
             for writer, norm, reader in (
                 (block.middle, block.middle_bn, block.expand),
                 (block.reduce, block.reduce_bn, block.middle),
@@ -115,9 +127,9 @@ def _permute_mid_channels_(block: ElasticMBConv, order: Tensor) -> None:
 
 
 @torch.no_grad()
-def _sort_squeeze_channels_(block: ElasticMBConv) -> None:
+def _sort_squeeze_channels_(block: ElasticMBConv, bounds: list[int]) -> None:
     gate = block.squeeze_excite
-    order = gate.expand.weight.abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
+    order = _order_within_bands(gate.expand.weight.abs().sum((0, 2, 3)), bounds)
     gate.expand.weight.copy_(gate.expand.weight[:, order])
     gate.reduce.weight.copy_(gate.reduce.weight[order])
     assert gate.reduce.bias is not None

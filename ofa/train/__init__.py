@@ -1,7 +1,7 @@
 """Supernet training: sandwich sampling, progressive shrinking, distillation."""
 
 from ofa.train.curves import Curves, draw_curves, read_curves
-from ofa.train.fit import fit
+from ofa.train.fit import CHECKPOINT, fit
 from ofa.train.lone import Lone
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase, phase_at, plan
@@ -15,6 +15,7 @@ from ofa.train.vary import Value, Varied, read_varied, shortened, with_fields
 from ofa.train.warm_start import WarmStart, warm_start_
 
 __all__ = [
+    "CHECKPOINT",
     "Alone",
     "Curves",
     "Elastic",

@@ -12,7 +12,7 @@ from ofa import artifacts, style
 from ofa.errors import BadArtifact
 
 _TOP1 = "search_top1/"
-_NO_SUBNET = "best_mean"  # best mean over the subnets so far
+_NO_SUBNET = "best_mean"  # best mean of the phase's corners so far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ def read_curves(folder: Path) -> Curves:
     return Curves(top1=top1, phase_ends=tuple(ends))
 
 
-def draw_curves(curves: Curves, phases: tuple[str, ...], *, format: str = "svg") -> bytes:
-    """The picture: one line a subnet, one band a phase.
+def draw_curves(curves: Curves, phases: tuple[str, ...]) -> bytes:
+    """The picture, as SVG: one line a subnet, one band a phase.
 
     Args:
         phases: Their names, in order.
@@ -71,7 +71,7 @@ def draw_curves(curves: Curves, phases: tuple[str, ...], *, format: str = "svg")
             )  # fmt: skip
         axes.set(xlabel="epoch", ylabel="top-1 on the search split, %", xlim=(0.5, last + 0.5))
         axes.legend(loc="lower right")
-        return style.saved(figure, format=format)
+        return style.saved(figure, format="svg")
 
 
 def _read_log(text: str, top1: dict[str, dict[int, float]], phases: dict[int, float]) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytorch_lightning as lightning
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
@@ -46,6 +47,7 @@ def fit(
         BadArtifact: If the checkpoint belongs to another recipe, or the folder cannot be written.
         BadData: If an image cannot be read, or a process that reads them ended.
         Diverged: If a step is not finite, and the recipe does not skip it.
+        OfaError: If the recipe's devices are not there.
     """
     train = module.recipe.train
     last = folder / CHECKPOINT
@@ -67,33 +69,43 @@ def fit(
         warnings.filterwarnings("ignore", ".*no pre-optimization state was saved.*")
         # Our loader does go on where the run was cut off; see ``EpochOrder``.
         warnings.filterwarnings("ignore", ".*resuming from a checkpoint that ended before the.*")
-        trainer = lightning.Trainer(
-            default_root_dir=folder,
-            max_epochs=stop_after or module.plan[-1].end_epoch,
-            accelerator=train.accelerator,
-            devices=train.devices,
-            num_nodes=train.num_nodes,
-            strategy=train.strategy,
-            precision=train.precision,
-            use_distributed_sampler=False,
-            reload_dataloaders_every_n_epochs=1,
-            logger=[
-                CSVLogger(folder / "logs", name="csv"),
-                TensorBoardLogger(folder / "logs", name="tensorboard"),
-            ],
-            callbacks=[
-                *_checkpoints(folder, train.checkpoint_every),
-                *([TQDMProgressBar(refresh_rate=10)] if progress else []),
-                *callbacks,
-            ],
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            log_every_n_steps=max(1, min(50, module.plan[0].steps_per_epoch)),
-            num_sanity_val_steps=0,
-            plugins=[WholeCheckpoints()],
-        )
+        with _devices_told():
+            trainer = lightning.Trainer(
+                default_root_dir=folder,
+                max_epochs=stop_after or module.plan[-1].end_epoch,
+                accelerator=train.accelerator,
+                devices=train.devices,
+                num_nodes=train.num_nodes,
+                strategy=train.strategy,
+                precision=train.precision,
+                use_distributed_sampler=False,
+                reload_dataloaders_every_n_epochs=1,
+                logger=[
+                    CSVLogger(folder / "logs", name="csv"),
+                    TensorBoardLogger(folder / "logs", name="tensorboard"),
+                ],
+                callbacks=[
+                    *_checkpoints(folder, train.checkpoint_every),
+                    *([TQDMProgressBar(refresh_rate=10)] if progress else []),
+                    *callbacks,
+                ],
+                enable_progress_bar=progress,
+                enable_model_summary=False,
+                log_every_n_steps=max(1, min(50, module.plan[0].steps_per_epoch)),
+                num_sanity_val_steps=0,
+                plugins=[WholeCheckpoints()],
+            )
         with _told_in_one_line(last, module):
             trainer.fit(module, ckpt_path=last if resume else None, weights_only=True)
+
+
+@contextmanager
+def _devices_told() -> Iterator[None]:
+    """Turn what Lightning says of devices that are not there into an error that a user can mend."""
+    try:
+        yield
+    except (MisconfigurationException, ValueError) as error:
+        raise OfaError(f"train.accelerator and train.devices: {error}") from error
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+_CLIP = 5.0  # largest ratio of probabilities that weighs a gradient
+
 Labels = Int64[Tensor, "b"] | Float[Tensor, "b classes"]
 
 
@@ -29,24 +31,18 @@ def distillation_loss(
 
 
 def alpha_divergence(
-    logits: Float[Tensor, "b classes"],
-    teacher_logits: Float[Tensor, "b classes"],
-    *,
-    clip: float = 5.0,
+    logits: Float[Tensor, "b classes"], teacher_logits: Float[Tensor, "b classes"]
 ) -> Float[Tensor, ""]:
     """The larger of two alpha-divergences of student and teacher, image by image.
 
     Alpha -1 punishes a student that is sure where its teacher is not; alpha 1, the divergence of
     plain distillation, one that misses what its teacher holds likely.
 
-    Args:
-        clip: Largest ratio of probabilities that weighs a gradient.
-
     Source: Wang et al., "AlphaNet", ICML 2021, arXiv:2102.07954, section 3.
     """
     log_q, log_p = logits.log_softmax(1), teacher_logits.log_softmax(1)
     q, p, log_ratio = log_q.detach().exp(), log_p.exp(), log_p - log_q.detach()
-    clipped = q * (-log_ratio).exp().clamp(max=clip)
+    clipped = q * (-log_ratio).exp().clamp(max=_CLIP)
     divergences = torch.stack([(clipped.sum(1) - 1) / 2, (p * log_ratio).sum(1)])
     # The gradient of a divergence is that of -weights * log q, whatever alpha.
     surrogates = torch.stack([(clipped * log_q).sum(1), -(p * log_q).sum(1)])

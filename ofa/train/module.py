@@ -27,7 +27,7 @@ from ofa.data import (
     image_transform,
     mixed,
 )
-from ofa.errors import Diverged, OfaError
+from ofa.errors import Diverged
 from ofa.recipe import IN_PLACE, NO_TEACHER, Phase, Recipe
 from ofa.space import AnyArch
 from ofa.supernets import sort_channels_
@@ -43,7 +43,7 @@ from ofa.train.loader import EpochOrder, epoch_loader
 from ofa.train.phases import PlannedPhase, plan
 from ofa.train.ranks import Ranks, average_gradients_, current_ranks
 from ofa.train.sampling import Elastic, Subnets
-from ofa.train.step import Learned, Sizes, Teacher, chosen, learn
+from ofa.train.step import Learned, Sizes, Teacher, chosen, learn, without_dropout
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class SupernetModule(lightning.LightningModule):
         self.subnets = subnets or Elastic(space=recipe.space, seed=train.seed)
         self.outside_teacher = teacher
         self.transform = image_transform(train.augment, max(recipe.space.resolutions))
-        self.best_top1 = 0.0
+        self.best_top1 = 0.0  # mean of the corners, in this phase
         self.saved_step: int | None = None
         self.ranks = Ranks()
         self.plan = plan(train, num_images=len(data))
@@ -112,12 +112,6 @@ class SupernetModule(lightning.LightningModule):
         """Share the run out among ranks, which are known by now."""
         self.ranks = current_ranks()
         self.plan = plan(self.recipe.train, num_images=len(self.data), world=self.ranks.world)
-        if self.plan[0].steps_per_epoch < 1:
-            raise OfaError(
-                f"train.batch_size: {len(self.data)} training images do not fill a step of "
-                f"{self.recipe.train.batch_size} x {self.recipe.train.accumulate} images on "
-                f"{self.ranks.world} devices; use a smaller one"
-            )
 
     def train_dataloader(self) -> Iterable:
         train, steps = self.recipe.train, self.plan[0].steps_per_epoch
@@ -145,7 +139,8 @@ class SupernetModule(lightning.LightningModule):
             {"params": decayed, "weight_decay": train.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        return torch.optim.SGD(groups, lr=0.1, momentum=train.momentum, nesterov=True)
+        momentum = train.momentum
+        return torch.optim.SGD(groups, lr=0.1, momentum=momentum, nesterov=momentum > 0)
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         train, step = self.recipe.train, self.global_step
@@ -167,6 +162,11 @@ class SupernetModule(lightning.LightningModule):
         self._apply_gradients(planned.learning_rate(step))
         if step % 50 == 0 and not self._num_skipped:
             self._log_step(learned, labels, planned)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip gradients, which half precision has just scaled back."""
+        if self.recipe.train.gradient_clip:
+            self.clip_gradients(optimizer, self.recipe.train.gradient_clip, "norm")
 
     def on_train_epoch_end(self) -> None:
         train, end = self.recipe.train, self.current_epoch + 1
@@ -207,7 +207,8 @@ class SupernetModule(lightning.LightningModule):
 
         @torch.no_grad()
         def logits(sizes: Sizes) -> Tensor:
-            return net(sizes.at(arch.resolution), arch)
+            with without_dropout(net):
+                return net(sizes.at(arch.resolution), arch)
 
         return logits
 
@@ -223,12 +224,13 @@ class SupernetModule(lightning.LightningModule):
     def _enter(self, planned: PlannedPhase) -> None:
         """Start a phase from what its predecessor learned."""
         self._optimizer().state.clear()  # a phase starts from weights, not from old momentum
+        self.best_top1 = 0.0  # phases differ in what their corners are
         before = self.plan[planned.index - 1].phase if planned.index else None
         if before and before.name in self.frozen:
             self.frozen[before.name].load_state_dict(self.average.state_dict())
         if before and before.expand_ratios not in (None, planned.phase.expand_ratios):
-            assert before.expand_ratios is not None
-            sort_channels_(self.supernet, self.recipe.space, expand_ratios=before.expand_ratios)
+            space = self.recipe.space
+            sort_channels_(self.supernet, space, trained=before.subspace(space))
         self._average_weights(decay=0.0)
 
     def _learn(
@@ -297,16 +299,11 @@ class SupernetModule(lightning.LightningModule):
         average_gradients_(self.supernet.parameters(), self.ranks, batches=train.accumulate)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
-        scaler = self._scaler()
-        parameters = self.supernet.parameters()
-        if not is_finite_step(self._batches, parameters, self.ranks, scaled=scaler is not None):
+        scaled = self._scaler() is not None
+        if not is_finite_step(self._batches, self.supernet.parameters(), self.ranks, scaled=scaled):
             self._leave_out()
             return
         self._num_skipped = 0
-        if train.gradient_clip:
-            if scaler is not None:
-                scaler.unscale_(optimizer)
-            self.clip_gradients(optimizer, train.gradient_clip, "norm")
         optimizer.step()
         optimizer.zero_grad()
         self._average_weights(decay=train.ema_decay)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from ofa.errors import OfaError
 from ofa.recipe import Phase, Train
 
 
@@ -55,8 +56,16 @@ def plan(train: Train, *, num_images: int, world: int = 1) -> tuple[PlannedPhase
     Args:
         num_images: Training images.
         world: Devices of all machines; each takes ``batch_size`` images a batch.
+
+    Raises:
+        OfaError: If the images do not fill a step.
     """
     images_per_step = train.batch_size * train.accumulate * world
+    if num_images < images_per_step:
+        raise OfaError(
+            f"train.batch_size: {num_images} training images do not fill a step of "
+            f"{train.batch_size} x {train.accumulate} images on {world} devices; use a smaller one"
+        )
     scale = images_per_step / train.reference_batch if train.reference_batch else 1.0
     planned: list[PlannedPhase] = []
     epoch = 0

@@ -10,10 +10,14 @@ import numpy as np
 import torch
 
 from ofa.errors import OfaError
+from ofa.recipe import IN_PLACE
 from ofa.train.loader import EpochOrder
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase
 from ofa.train.step import Sizes, learn
+
+_LOWEST, _HIGHEST, _NUM_STEPS = 1e-3, 10.0, 100
+_DECAY = 0.9  # of the smoothed loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +25,8 @@ class RangeTest:
     """Loss along rising learning rates.
 
     Attributes:
-        learning_rates: One a step, each the same factor above the last.
+        learning_rates: One a step, each the same factor above the last; as a phase would give
+            them, that is for ``reference_batch`` images where the recipe scales its rates.
         losses: Loss of the step's first subnet, smoothed.
         suggested: Highest learning rate to train with.
     """
@@ -31,15 +36,8 @@ class RangeTest:
     suggested: float
 
 
-def range_test(
-    module: SupernetModule,
-    planned: PlannedPhase,
-    *,
-    lowest: float = 1e-3,
-    highest: float = 10.0,
-    num_steps: int = 100,
-) -> RangeTest:
-    """Train the first steps of a phase with rates from ``lowest`` to ``highest``.
+def range_test(module: SupernetModule, planned: PlannedPhase) -> RangeTest:
+    """Train the first steps of a phase, of one batch each, with rates from ``_LOWEST`` up.
 
     The module's weights are spoiled by it.
 
@@ -48,21 +46,23 @@ def range_test(
     """
     optimizer = module.configure_optimizers()
     train = module.recipe.train
+    scale = train.batch_size / train.reference_batch if train.reference_batch else 1.0
     order = EpochOrder(num_images=len(module.data), batch_size=train.batch_size, seed=train.seed)
     epoch = [torch.tensor(batch) for batch in order.batches()]
     rates, losses = [], []
-    for step, rate in enumerate(np.geomspace(lowest, highest, num_steps)):
+    for step, rate in enumerate(np.geomspace(_LOWEST, _HIGHEST, _NUM_STEPS)):
         batch = epoch[step % len(epoch)]
         images = module.normalization(module.augmented(module.data.batch(batch), step))
         archs = tuple(group[0] for group in module.subnets.draw(planned.phase, step))
         learned = learn(
             module.supernet, archs, Sizes(images), module.data.labels[batch],
-            train=train, teacher=None, in_place=True, backward=lambda loss: loss.backward(),
+            train=train, teacher=None, in_place=planned.phase.teacher == IN_PLACE,
+            backward=lambda loss: loss.backward(),
         )  # fmt: skip
         loss = float(learned.loss)
         if not math.isfinite(loss) or (losses and loss > 4 * min(losses)):
             break
-        rates.append(float(rate))
+        rates.append(float(rate) / scale)
         losses.append(loss)
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
@@ -94,10 +94,10 @@ def suggested_learning_rate(rates: list[float], smoothed: list[float]) -> float:
     return float(f"{rates[int(np.argmin(smoothed))] / 3:.2g}")
 
 
-def _smoothed(losses: list[float], *, decay: float = 0.9) -> list[float]:
+def _smoothed(losses: list[float]) -> list[float]:
     """Exponential average, without the pull of its start."""
     average, result = 0.0, []
     for count, loss in enumerate(losses, start=1):
-        average = decay * average + (1 - decay) * loss
-        result.append(average / (1 - decay**count))
+        average = _DECAY * average + (1 - _DECAY) * loss
+        result.append(average / (1 - _DECAY**count))
     return result

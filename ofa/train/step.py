@@ -4,7 +4,8 @@ One backward a subnet keeps peak memory at one graph; gradients add up over subn
 reference project. Images are resized once a resolution, and a teacher runs once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -107,8 +108,22 @@ def chosen(
         return float(F.cross_entropy(supernet(images.at(arch.resolution), arch), labels))
 
     choose = min if best else max
-    picked = (group[0] if len(group) == 1 else choose(group, key=loss) for group in groups)
+    with without_dropout(supernet):  # its masks differ by rank
+        picked = [group[0] if len(group) == 1 else choose(group, key=loss) for group in groups]
     return tuple(dict.fromkeys(picked))
+
+
+@contextmanager
+def without_dropout(net: nn.Module) -> Iterator[None]:
+    """Let a net that judges or teaches use all its features, and batch statistics as before."""
+    dropouts = [one for one in net.modules() if isinstance(one, nn.Dropout) and one.training]
+    for dropout in dropouts:
+        dropout.eval()
+    try:
+        yield
+    finally:
+        for dropout in dropouts:
+            dropout.train()
 
 
 def _loss(logits: Tensor, labels: Labels, target: Tensor | None, train: Train) -> Tensor:

@@ -147,3 +147,12 @@ def test_a_fleet_that_was_cut_off_takes_no_scores_of_another_precision(lossy, tm
 
     assert [device.precision for device in resumed.devices] == ["int8", "fp32"]
     assert resumed == searched(folders, lossy, tmp_path / "whole")
+
+
+def test_a_fleet_of_more_picks_than_candidates_is_served_all_the_same(lossy, tmp_path, monkeypatch):
+    monkeypatch.setattr("ofa.pipeline.fleet._MAX_CANDIDATES", 1)
+    budgets = {TWINS[0]: ["5%", "80%", "80.0001%"]}  # the slow pick is wanted twice
+
+    path = pipeline.search_fleet(budgets=budgets, checkpoint=str(lossy), out=tmp_path, max_models=2)
+
+    assert read_fleet(path).portfolio[-1].num_unserved == 0

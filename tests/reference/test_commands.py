@@ -112,6 +112,9 @@ def test_a_space_is_inspected_by_family_recipe_or_checkpoint(published, tmp_path
     assert text == str(inspect(str(imported))) == str(inspect(str(tmp_path)))
     assert "[64]" in str(inspect(str(tmp_path / "recipe.yaml")))
 
+    (tmp_path / "recipe.yaml").write_text("space: {family: resnet50d, width_ratios: [0.5, 1]}\n")
+    assert "width ratios [0.5, 1.0]" in str(inspect(str(tmp_path / "recipe.yaml")))
+
 
 def test_an_arch_is_inspected_in_our_form_and_in_the_reference_s():
     largest = SPACE.largest()

@@ -116,7 +116,8 @@ def test_sorting_orders_channels_as_the_reference_does():
     supernet = fill.supernet(SPACE)
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
 
-    sort_bottleneck_channels_(supernet, SPACE, expand_ratios=(max(SPACE.expand_ratios),))
+    largest = max(SPACE.expand_ratios)
+    sort_bottleneck_channels_(supernet, SPACE, expand_ratios=(largest,), width_ratios=(1.0,))
 
     keys, after = supernet_keys(SPACE), supernet.state_dict()
     for name, checksum in GOLD["sorting"]["permutations_crc32"].items():
@@ -263,3 +264,17 @@ def test_a_subnet_without_the_stem_residual_renumbers_the_stem():
 
 def _checksum(shapes):
     return zlib.crc32("\n".join(f"{name} {shape}" for name, shape in shapes.items()).encode())
+
+
+def test_a_predictor_of_another_family_is_not_imported(tmp_path):
+    sizes = [(128, 8), (8, 8), (8, 8), (8, 1)]
+    shapes = {f"{2 * i}.weight": (o, n) for i, (n, o) in enumerate(sizes)}
+    shapes |= {name.replace("weight", "bias"): shape[:1] for name, shape in shapes.items()}
+    torch.save(fill.state(shapes), tmp_path / "acc.pth")
+
+    with pytest.raises(BadArtifact, match="reads 128 features, but the predictor of ofa_resnet50"):
+        import_predictor(tmp_path / "acc.pth", family="ofa_resnet50", out=tmp_path)
+    with pytest.raises(IllegalSpace, match="resolutions: those of a predictor of ofa_resnet50"):
+        import_predictor(
+            tmp_path / "acc.pth", family="ofa_resnet50", out=tmp_path, resolutions=(224,)
+        )

@@ -1,8 +1,11 @@
 """MACs, parameters and activation memory, against published figures and hand counts."""
 
+from dataclasses import replace
+
 import pytest
 
 from ofa.space import (
+    BottleneckLayer,
     ConvLayer,
     FirstBlock,
     Head,
@@ -89,6 +92,17 @@ def test_a_layer_costs_what_a_hand_counts(layer, num_macs, num_params):
 
 def test_a_skipping_block_holds_its_input_besides_the_two_wide_maps_of_its_depthwise():
     assert activation_bytes(MBCONV) == 4 * 64 * (16 + 48 + 48)
+
+
+def test_a_projected_skip_is_held_beside_what_it_is_added_to():
+    block = BottleneckLayer(
+        in_size=8, in_channels=16, mid_channels=8, out_channels=64, stride=1, projects=True
+    )
+    halving = replace(block, stride=2, mid_channels=32, out_channels=32)
+
+    assert activation_bytes(block) == 4 * 64 * (16 + 64 + 64)  # input, expansion, projection
+    # Input and both sides of the 3x3; what is projected is pooled to a quarter of the input.
+    assert activation_bytes(halving) == 4 * (64 * 16 + 64 * 32 + 16 * 32)
 
 
 def test_a_network_needs_the_memory_of_its_hungriest_layer():

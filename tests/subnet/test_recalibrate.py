@@ -77,6 +77,24 @@ def test_two_processes_with_half_the_chunks_each_agree_with_one(net):
         torch.testing.assert_close(norm.running_var, variance, rtol=1e-6, atol=1e-7)
 
 
+def test_a_process_without_a_chunk_takes_the_statistics_of_the_others(net):
+    chunks = torch.randn(32, 3, 12, 12).split(16)
+    others = []  # float64 sums of a process that saw all chunks
+    with recalibrating([net], reduce=lambda sums: others.append(sums) or sums):
+        for chunk in chunks:
+            net(chunk)
+    expected = [norm.running_var.clone() for norm in norms(net)]
+    for norm in norms(net):
+        norm.running_var.fill_(9)
+    pending = iter(others)
+
+    with recalibrating([net], reduce=lambda sums: sums + next(pending)):
+        pass
+
+    for norm, variance in zip(norms(net), expected, strict=True):
+        assert torch.equal(norm.running_var, variance)
+
+
 def test_a_failed_pass_leaves_the_net_as_it_was_found(net):
     momentum = norms(net)[0].momentum
 

@@ -1,15 +1,18 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
 
 from ofa.data import ImageSet, Normalization
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, OfaError
 from ofa.evaluate import Evaluator
 from ofa.recipe import Phase, Recipe, Train
 from ofa.space import ResNetSpace, ResNetStage
 from ofa.supernets import build_supernet
-from ofa.train import Ranks, SupernetModule, Validation, fit, plan, read_curves
+from ofa.train import Ranks, Sizes, SupernetModule, Validation, fit, plan, read_curves
+from ofa.train.step import chosen
 
 PHASES = (
     Phase(name="largest", epochs=1, learning_rate=0.05, kernel_sizes=(5,), depths=(2,),
@@ -42,17 +45,19 @@ def changed(recipe, **settings):
     return replace(recipe, train=replace(recipe.train, **settings))
 
 
-def trained(
-    recipe, images, folder, *, epochs=None, resume=False, validate=lambda net, arch, ranks: 50.0
-):
+def made(recipe, images, *, validate=lambda net, arch, ranks: 50.0):
     torch.manual_seed(0)
-    module = SupernetModule(
+    return SupernetModule(
         build_supernet(recipe.space),
         recipe,
         data=images,
         normalization=Normalization(mean=(0.5,) * 3, std=(0.25,) * 3),
         validate=validate,
     )
+
+
+def trained(recipe, images, folder, *, epochs=None, resume=False, **settings):
+    module = made(recipe, images, **settings)
     fit(module, folder=folder, resume=resume, progress=False, stop_after=epochs)
     return module
 
@@ -88,6 +93,18 @@ def test_random_subnets_are_measured_and_change_no_weight(recipe, images, tmp_pa
     assert all(torch.equal(weights[k], v) for k, v in module.supernet.state_dict().items())
 
 
+def test_the_best_mean_is_that_of_the_last_phase(recipe, images, tmp_path):
+    """An easier phase, of the largest net alone, says nothing of the supernet that is kept."""
+    largest = recipe.space.largest()
+    often = changed(recipe, validate_every=1)
+
+    module = trained(
+        often, images, tmp_path, validate=lambda net, arch, _: 90.0 if arch == largest else 60.0
+    )
+
+    assert module.best_top1 == 75.0
+
+
 def test_a_resumed_run_may_measure_other_subnets(recipe, images, tmp_path):
     trained(recipe, images, tmp_path, epochs=1)
 
@@ -119,6 +136,58 @@ def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, i
     average, weights = module.average.classifier.weight, module.supernet.classifier.weight
     assert 0 < (average - weights).abs().max() < 0.1
     assert torch.equal(average, resumed.average.classifier.weight)
+
+
+def test_a_net_that_judges_or_teaches_drops_nothing(recipe, images):
+    frozen = replace(PHASES[1], name="frozen", teacher="largest")
+    space = replace(recipe.space, head=replace(recipe.space.head, dropout=0.5))
+    module = made(changed(replace(recipe, space=space), phases=(*PHASES, frozen)), images)
+    sizes = Sizes(module.normalization(images.images))
+    teacher = module.teacher_of(frozen)
+    judged = set()
+    for seed in range(8):  # as ranks, whose masks differ
+        torch.manual_seed(seed)
+        group = (space.largest(), space.smallest())
+        judged.add(chosen(module.supernet, (group,), sizes, images.labels, best=True))
+
+    assert torch.equal(teacher(sizes), teacher(sizes))
+    assert len(judged) == 1
+    assert module.supernet.dropout.training
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's, which fit sees to
+def test_gradients_of_half_precision_are_clipped_at_their_true_size(recipe, images):
+    def moved(**plugins):
+        module = made(changed(recipe, gradient_clip=1.0), images)
+        before = module.supernet.classifier.weight.clone()
+        lightning.Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+            **plugins,
+        ).fit(module)  # fmt: skip
+        return module.supernet.classifier.weight - before
+
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    half = moved(plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+
+    torch.testing.assert_close(half, moved(), rtol=0.1, atol=2e-3)
+
+
+def test_training_without_momentum_is_plain_descent(recipe, images):
+    (group, *_) = made(changed(recipe, momentum=0.0), images).configure_optimizers().param_groups
+
+    assert (group["momentum"], group["nesterov"]) == (0.0, False)
+
+
+@pytest.mark.parametrize("accelerator", ["cuda", "abacus"])
+def test_an_accelerator_that_is_not_there_is_told_in_one_line(
+    accelerator, recipe, images, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+    with pytest.raises(OfaError, match=r"train\.accelerator and train\.devices: "):
+        trained(changed(recipe, accelerator=accelerator), images, tmp_path)
 
 
 def test_a_run_of_another_recipe_is_not_resumed(recipe, images, tmp_path):

@@ -1,0 +1,25 @@
+"""A recipe that trains for real in seconds."""
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from ofa.recipe import Data, Phase, Recipe, Train
+
+
+@pytest.fixture
+def recipe(tmp_path, tiny_space):
+    root = tmp_path / "images"
+    for part in ("train", "test"):
+        for shade, name in ((40, "dark"), (200, "light")):
+            folder = root / part / name
+            folder.mkdir(parents=True)
+            for index in range(16):
+                Image.new("RGB", (16, 16), (shade + index,) * 3).save(folder / f"{index}.png")
+    phase = Phase(name="all", epochs=2, learning_rate=0.05)
+    return Recipe(
+        space=replace(tiny_space, num_classes=2),
+        data=Data(name="image_folder", root=str(root), num_search=8, num_calibration=16),
+        train=Train(phases=(phase,), batch_size=8, threads=1, accelerator="cpu"),
+    )

@@ -1,0 +1,61 @@
+"""Training from the pipeline: what it starts from, and what it tells before it starts."""
+
+from dataclasses import replace
+
+import pytest
+
+from ofa import pipeline
+from ofa.errors import OfaError
+
+
+def with_train(recipe, **settings):
+    return replace(recipe, train=replace(recipe.train, **settings))
+
+
+def test_a_run_that_may_be_resumed_starts_from_the_weights_named(recipe, tmp_path, caplog):
+    start = pipeline.train(recipe, out=tmp_path / "first", progress=False)
+    again = {"init": start, "out": tmp_path / "second", "resume": True, "progress": False}
+
+    pipeline.train(recipe, **again)
+    assert "tensors taken" in caplog.text
+    caplog.clear()
+    pipeline.train(recipe, **again)
+    assert "tensors taken" not in caplog.text  # there is a checkpoint by now
+
+
+@pytest.mark.parametrize("ask", [pipeline.plan, pipeline.find_learning_rate])
+def test_images_that_fill_no_step_are_told_before_anything_runs(ask, recipe):
+    with pytest.raises(OfaError, match="24 training images do not fill a step of 64 x 1 images"):
+        ask(with_train(recipe, batch_size=64))
+
+
+def test_a_plan_shares_the_images_out_among_devices(recipe):
+    (alone,) = pipeline.plan(recipe, probe_steps=1)
+    (shared,) = pipeline.plan(with_train(recipe, devices=3), probe_steps=1)
+
+    assert (alone.steps, alone.images) == (6, 48)
+    assert (shared.steps, shared.images) == (2, 48)
+
+
+def test_a_rate_is_suggested_in_the_terms_of_the_recipe(recipe):
+    plain = pipeline.find_learning_rate(recipe)
+
+    scaled = pipeline.find_learning_rate(with_train(recipe, reference_batch=16, batch_size=8))
+
+    assert scaled.losses == plain.losses
+    assert scaled.suggested == pytest.approx(2 * plain.suggested, rel=0.1)
+    assert scaled.learning_rates == pytest.approx([2 * rate for rate in plain.learning_rates])
+
+
+def test_without_a_teacher_a_range_test_distils_nothing(recipe):
+    (phase,) = recipe.train.phases
+    alone = replace(phase, sampler="uniform", num_random=2, teacher="none")
+
+    losses = {
+        pipeline.find_learning_rate(
+            with_train(recipe, phases=(alone,), distillation=distillation)
+        ).losses
+        for distillation in ("cross_entropy", "alpha")
+    }
+
+    assert len(losses) == 1
