@@ -5,13 +5,18 @@ are those of the unfolded network to rounding.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-_FUSED = {F.relu: ("relu", []), F.hardswish: ("hardswish", []), F.relu6: ("hardtanh", [0.0, 6.0])}
+_FUSED: dict[Callable[..., Tensor], tuple[str, list[float]]] = {
+    F.relu: ("relu", []),
+    F.hardswish: ("hardswish", []),
+    F.relu6: ("hardtanh", [0.0, 6.0]),
+}
 """Names and bounds of activations as oneDNN knows them."""
 _LAST_NORM = "project_bn"  # a block's sum is not activated
 
@@ -21,10 +26,10 @@ class ActivatedConv(nn.Module):
 
     Args:
         conv: On the CPU.
-        activation: One of ``ofa.nn.ACTIVATIONS``.
+        activation: Key of ``_FUSED``.
     """
 
-    def __init__(self, conv: nn.Conv2d, activation: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, conv: nn.Conv2d, activation: Callable[..., Tensor]) -> None:
         super().__init__()
         self.conv = conv
         self.name, self.bounds = _FUSED[activation]
@@ -45,14 +50,14 @@ def fold_batchnorm_(net: nn.Module) -> None:
     follows ``x``; ``activation`` follows all norms of its module but ``project_bn``.
     """
     for module in list(net.modules()):
+        activation: Any = getattr(module, "activation", None)
         for name, norm in list(module.named_children()):
             if not isinstance(norm, nn.BatchNorm2d):
                 continue
             conv_name = "conv" if name == "bn" else name.removesuffix("_bn")
             conv = fuse_conv_bn_eval(getattr(module, conv_name), norm)
-            if hasattr(module, "activation") and name != _LAST_NORM and _can_fuse(conv):
-                conv = ActivatedConv(conv, module.activation)
-            setattr(module, conv_name, conv)
+            is_activated = activation in _FUSED and name != _LAST_NORM and _can_fuse(conv)
+            setattr(module, conv_name, ActivatedConv(conv, activation) if is_activated else conv)
             setattr(module, name, nn.Identity())
         if any(isinstance(child, ActivatedConv) for child in module.children()):
             module.activation = nn.Identity()
