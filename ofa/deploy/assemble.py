@@ -157,8 +157,7 @@ def build(order: Order, cache: EngineCache) -> Built:
             onnx,
             FromPixels(order.net, mean=notes.mean, std=notes.std, input_type=order.input_type),
             request,
-            calibration=images.calibration,
-            top1=images.top1,
+            images=images,
             cache=cache,
             threads=order.threads,
         )

@@ -7,15 +7,15 @@ reason; whoever holds the device runs ``ofa verify`` there.
 import contextlib
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Shaped
 from torch import nn
 
 from ofa.deploy.cache import EngineCache
 from ofa.errors import BadArtifact, OfaError
+from ofa.evaluate import QuantizationImages
 from ofa.runtime import RUNTIMES, AbstractSession, Precision, Source, with_precision
 
 PORTABLE_RUNTIME = "onnxruntime"
@@ -84,8 +84,7 @@ def build_engine(
     net: nn.Module,
     request: EngineRequest,
     *,
-    calibration: Shaped[np.ndarray, "n c h w"],
-    top1: Callable[[bytes], float],
+    images: QuantizationImages,
     cache: EngineCache,
     threads: int,
 ) -> BuiltEngine:
@@ -94,28 +93,28 @@ def build_engine(
     Args:
         onnx: The network in full precision.
         net: The same, in torch.
-        calibration: Images that set the ranges of an 8-bit graph, as the engine takes them.
-        top1: Accuracy of an ONNX file, by which the method of calibration is chosen.
+        images: What settles how an 8-bit graph is quantized, as the engine takes them.
 
     Raises:
         OfaError: If the runtime is missing or refuses the network; tells the mend.
     """
     runtime = RUNTIMES[request.runtime]
     version = runtime.version()
+    settling = [image_digest(part) for part in (images.calibration, images.search, images.labels)]
     key = {
         "onnx": hashlib.sha256(onnx).hexdigest(),
         "runtime": request.runtime,
         "version": version,
         "precision": request.precision,
         "capability": request.capability,
-        "calibration": image_digest(calibration) if request.precision == "int8" else None,
+        "images": settling if request.precision == "int8" else None,
     }
 
     def graph() -> dict[str, bytes]:
-        return {"graph.onnx": in_precision(onnx, request, calibration, top1)}
+        return {"graph.onnx": in_precision(onnx, request, images)}
 
     precise = cache.get({**key, "part": "graph"}, graph)["graph.onnx"]
-    source = Source(onnx=precise, precision=request.precision, net=net, images=calibration)
+    source = Source(onnx=precise, precision=request.precision, net=net, images=images.calibration)
     files = cache.get(
         {**key, "part": "engine"},
         lambda: runtime.build(source, capability=request.capability),
@@ -147,12 +146,7 @@ def load_engine(
         return None, " ".join(str(error).split())
 
 
-def in_precision(
-    onnx: bytes,
-    request: EngineRequest,
-    calibration: Shaped[np.ndarray, "n c h w"],
-    top1: Callable[[bytes], float],
-) -> bytes:
+def in_precision(onnx: bytes, request: EngineRequest, images: QuantizationImages) -> bytes:
     """The graph of a request: precision lives in the graph alone."""
     if request.precision == "fp32":
         return onnx
@@ -162,13 +156,13 @@ def in_precision(
             onnx,
             request.precision,
             profile=RUNTIMES[request.runtime].profile,
-            calibration=calibration if request.precision == "int8" else None,
-            top1=top1,
+            calibration=images.calibration if request.precision == "int8" else None,
+            top1=images.top1,
         )
 
 
 def image_digest(images: np.ndarray) -> str:
-    """SHA-256 of images, in order, with their shape and type."""
+    """SHA-256 of images, or of their labels, in order, with their shape and type."""
     digest = hashlib.sha256(f"{images.dtype} {images.shape}".encode())
     digest.update(np.ascontiguousarray(images).tobytes())
     return digest.hexdigest()

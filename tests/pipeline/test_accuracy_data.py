@@ -128,8 +128,7 @@ def test_accuracy_after_quantization_is_that_of_the_engine_that_would_ship(folde
         export_onnx(net, in_channels=3, resolution=arch.resolution, mean=MEAN, std=STD),
         FromPixels(net, mean=MEAN, std=STD, input_type="uint8"),
         EngineRequest(runtime="onnxruntime", precision="int8"),
-        calibration=settling.calibration,
-        top1=settling.top1,
+        images=settling,
         cache=EngineCache(folder=None),
         threads=1,
     )

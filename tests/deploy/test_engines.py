@@ -1,0 +1,51 @@
+"""Engines are built once for equal requests, and for those alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ofa.deploy import EngineCache, EngineRequest
+from ofa.deploy.engines import build_engine
+from ofa.evaluate import QuantizationImages
+from ofa.runtime.onnx_export import FromPixels
+
+MEAN, STD = (0.5,), (0.25,)
+
+
+@pytest.fixture
+def build(net, engine, images, tmp_path):
+    """Builds an engine of the network, and tells how many entries the cache holds then."""
+
+    def build(precision: str, settling: QuantizationImages) -> int:
+        build_engine(
+            engine,
+            FromPixels(net, mean=MEAN, std=STD, input_type="uint8"),
+            EngineRequest(runtime="onnxruntime", precision=precision),
+            images=settling,
+            cache=EngineCache(folder=tmp_path),
+            threads=1,
+        )
+        return len(list(tmp_path.iterdir()))
+
+    return build
+
+
+@pytest.fixture
+def settling(images):
+    return QuantizationImages(
+        calibration=images[:16], search=images, labels=np.zeros(len(images), np.int64)
+    )
+
+
+def test_an_int8_engine_is_built_again_where_other_images_choose_its_calibration(build, settling):
+    others = replace(settling, labels=settling.labels + 1)
+
+    assert build("int8", settling) == build("int8", settling) == 2
+    assert build("int8", others) == 4
+
+
+def test_images_are_nothing_to_an_engine_of_full_precision(build, settling):
+    others = replace(settling, labels=settling.labels + 1)
+
+    assert build("fp32", settling) == build("fp32", others)
