@@ -26,7 +26,7 @@ from ofa.errors import BadArtifact, BadData, InfeasibleBudget, OfaError, ParityF
 from ofa.opened import predictor, search_top1
 from ofa.pipeline.bundle import attempt_of, prepare
 from ofa.run_files import read_front, read_subnet, write_front
-from ofa.runtime import AbstractTarget, Timing, describe_machine
+from ofa.runtime import RUNTIMES, AbstractTarget, Timing, describe_machine
 from ofa.runtime.runner import onnxruntime_provenance
 from ofa.space import encoding_of, macs, network
 
@@ -210,7 +210,7 @@ def test_a_bundle_of_another_supernet_is_not_verified(bundle):
         pipeline.verify(bundle=bundle.path, checkpoint="fashion_mnist")
 
 
-def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run):
+def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run, monkeypatch):
     arrows = {
         "subnet": run / "subnets" / bundle.manifest.arch.id,
         "front": run / "fronts" / "pixel1.json",
@@ -223,7 +223,10 @@ def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run)
     assert pipeline.deploy(**arrows) == first
     assert first.joinpath("manifest.json").stat().st_mtime_ns == before.st_mtime_ns
     packed = pipeline.deploy(**arrows, wish=pipeline.Wish(archive=True))
-    assert load_bundle(packed).manifest.request == load_bundle(first).manifest.request
+    request = load_bundle(first).manifest.request
+    assert load_bundle(packed).manifest.request == request
+    monkeypatch.setattr(type(RUNTIMES["onnxruntime"]), "version", lambda runtime: "of tomorrow")
+    assert load_bundle(pipeline.deploy(**arrows)).manifest.request != request
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ def prepare(
         BadArtifact: If the front chose another subnet, or a file does not belong to the others.
     """
     from ofa.deploy import Order
+    from ofa.runtime import RUNTIMES
 
     folder = find_checkpoint(checkpoint)
     outcome = read_front(front)
@@ -113,7 +114,7 @@ def prepare(
         "subnet": artifacts.sha256(subnet / "subnet.safetensors"),
         "outcome": artifacts.digest(asdict(outcome)),
         "device": artifacts.digest(asdict(found.description)),
-        "engine": asdict(request),
+        "engine": asdict(request) | {"version": RUNTIMES[request.runtime].version()},
         "input": wish.input,
         "ofa": ofa.__version__,
     }
