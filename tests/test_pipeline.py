@@ -252,7 +252,9 @@ def test_of_two_timings_some_seconds_apart_the_slower_counts(bundle, run, median
         checkpoint=str(run),
         wish=pipeline.Wish(),
     )
-    order = replace(order, target=Moody(medians_ms))
+    runs = replace(order.device.description, batch=4)
+    device = replace(order.device, description=runs)
+    order = replace(order, target=Moody(medians_ms), device=device)
     built = build(order, EngineCache(folder=None))
 
     manifest = assemble(order, built, (attempt_of(order, built),)).manifest
@@ -260,6 +262,7 @@ def test_of_two_timings_some_seconds_apart_the_slower_counts(bundle, run, median
     assert not medians_ms
     assert manifest.measured.latency_ms == manifest.attempts[-1].measured_ms == 2.0
     assert manifest.measured.high_ms == pytest.approx(2.2)
+    assert manifest.measured.machine.endswith("4 images a run")
 
 
 def test_a_bundle_whose_ladder_fails_is_kept_aside_with_its_report(bundle, run, monkeypatch):

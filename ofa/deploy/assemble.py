@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from onnx import load_from_string
 from torch import nn
 
@@ -96,6 +97,11 @@ class Order:
         return self.device.description.threads or 1
 
     @property
+    def batch(self) -> int:
+        """Images a run on the target."""
+        return self.device.description.batch
+
+    @property
     def is_here(self) -> bool:
         """Whether the target is this machine."""
         return self.device.description.target == "local"
@@ -163,12 +169,12 @@ def build(order: Order, cache: EngineCache) -> Built:
         )
         for request in requests
     )
-    here = time_here(engines, images.calibration[:1], threads=order.threads)
+    here = time_here(engines, _timed_images(order), threads=order.threads)
     meant = engines[-1]
     if order.is_here or order.target is None:
         measured = here.get(meant.request.name) if order.is_here else None
     else:
-        measured = time_on(order.target, meant, threads=order.threads)
+        measured = time_on(order.target, meant, threads=order.threads, batch=order.batch)
     return Built(engines=engines, here=here, measured=measured)
 
 
@@ -288,9 +294,15 @@ def _timed_again(order: Order, built: Built) -> Latency | None:
     if built.measured is None or order.target is None:
         return None
     if not order.is_here:
-        return time_on(order.target, built.meant, threads=order.threads)
-    image = _quantization_images(order).calibration[:1]
-    return time_here((built.meant,), image, threads=order.threads)[built.meant.request.name]
+        return time_on(order.target, built.meant, threads=order.threads, batch=order.batch)
+    timed = time_here((built.meant,), _timed_images(order), threads=order.threads)
+    return timed[built.meant.request.name]
+
+
+def _timed_images(order: Order) -> np.ndarray:
+    """What a run takes here: as many images as on the target, where this machine is the target."""
+    images = _quantization_images(order).calibration
+    return images[np.arange(order.batch if order.is_here else 1) % len(images)]
 
 
 def _slower(first: Latency | None, second: Latency | None) -> Latency | None:

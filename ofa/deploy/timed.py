@@ -8,6 +8,7 @@ from ofa.deploy.engines import BuiltEngine
 from ofa.deploy.manifest import Latency
 from ofa.latency import Device, Estimate
 from ofa.runtime import AbstractTarget, Timing, describe_machine, measure_ms
+from ofa.runtime.onnx_export import for_batch
 
 WARMUP = 20
 REPEATS = 200
@@ -15,12 +16,12 @@ _INTERVAL = "10th to 90th percentile"
 
 
 def time_here(
-    engines: Sequence[BuiltEngine], image: np.ndarray, *, threads: int
+    engines: Sequence[BuiltEngine], images: np.ndarray, *, threads: int
 ) -> dict[str, Latency]:
     """Latencies of the engines that can run here, by name, timed side by side.
 
     Args:
-        image: A batch of one.
+        images: What each run takes.
     """
     able = [
         (engine, engine.session)
@@ -28,7 +29,7 @@ def time_here(
         if engine.session is not None and not engine.session.describe().is_emulated
     ]
     timings = measure_ms(
-        [lambda session=session: session.run(image) for _, session in able],
+        [lambda session=session: session.run(images) for _, session in able],
         warmup=WARMUP,
         repeats=REPEATS,
     )
@@ -36,25 +37,35 @@ def time_here(
     return {
         engine.request.name: _latency(
             timing,
-            machine=f"{machine}, {engine.request.runtime} {engine.version}, threads {threads}",
+            machine=f"{machine}, {engine.request.runtime} {engine.version}, threads {threads}"
+            + _batch(len(images)),
         )
         for (engine, _), timing in zip(able, timings, strict=True)
     }
 
 
-def time_on(target: AbstractTarget, engine: BuiltEngine, *, threads: int) -> Latency:
+def time_on(
+    target: AbstractTarget, engine: BuiltEngine, *, threads: int, batch: int = 1
+) -> Latency:
     """Latency of the graph of an engine on a device, under ONNX Runtime there.
+
+    Args:
+        batch: Images a run.
 
     Raises:
         TargetFailure: If the device cannot be reached, or fails.
     """
     timings = target.measure(
-        {"engine": engine.onnx}, threads=threads, warmup=WARMUP, repeats=REPEATS
+        {"engine": for_batch(engine.onnx, batch)},
+        threads=threads,
+        warmup=WARMUP,
+        repeats=REPEATS,
     )
     where = target.describe()
     return _latency(
         timings["engine"],
-        machine=f"{where.machine}, {where.runtime} {where.runtime_version}, threads {threads}",
+        machine=f"{where.machine}, {where.runtime} {where.runtime_version}, threads {threads}"
+        + _batch(batch),
     )
 
 
@@ -68,6 +79,10 @@ def estimated(estimate: Estimate, device: Device) -> Latency:
         label=estimate.label,
         machine=device.description.hardware.name,
     )
+
+
+def _batch(num: int) -> str:
+    return f", {num} images a run" if num > 1 else ""
 
 
 def _latency(timing: Timing, *, machine: str) -> Latency:

@@ -13,9 +13,7 @@ from ofa.space import AnyNetwork
 
 def engine_of(network: AnyNetwork, *, batch: int = 1, precision: Precision = "fp32") -> bytes:
     """The ONNX file of a network on uint8 images, normalization included, for a fixed batch."""
-    import onnx
-
-    from ofa.runtime.onnx_export import export_onnx
+    from ofa.runtime.onnx_export import export_onnx, for_batch
     from ofa.subnet import build_subnet
 
     channels = network.in_channels
@@ -31,7 +29,4 @@ def engine_of(network: AnyNetwork, *, batch: int = 1, precision: Precision = "fp
         noise = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
         profile = RUNTIMES["onnxruntime"].profile
         engine = with_precision(engine, precision, profile=profile, calibration=noise)
-    model = onnx.load_from_string(engine)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_value = batch
-    return model.SerializeToString()
+    return for_batch(engine, batch)

@@ -75,6 +75,14 @@ def export_onnx(
     return model.SerializeToString(deterministic=True)
 
 
+def for_batch(onnx_file: bytes, batch: int) -> bytes:
+    """The ONNX file of a network that takes ``batch`` images a run, and no other number."""
+    model = onnx.load_from_string(onnx_file)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    return model.SerializeToString()
+
+
 def _give_each_its_own_(model: onnx.ModelProto) -> None:
     """Undo the exporter's sharing of equal tensors, such as the zero biases of new networks.
 
