@@ -229,8 +229,9 @@ class Train:
     """Loss against the teacher's probabilities: cross-entropy, or the adaptive alpha-divergence of
     AlphaNet (Wang et al., arXiv:2102.07954)."""
     ema_decay: float = 0.0
-    """Share of the old in the moving average of weights, a step; the average, begun anew with each
-    phase, is what is measured and kept. 0 keeps the weights themselves."""
+    """Share of the old in the moving average of weights, a step, and less in the first steps of a
+    phase, with which it begins anew; the average is what is measured and kept. 0 keeps the weights
+    themselves."""
     gradient_clip: float = 0.0
     """Largest global gradient norm; 0 does not clip."""
     augment: Augment = field(default_factory=Augment)

@@ -115,7 +115,7 @@ def finetune(
             train=Train(
                 phases=(phase,),
                 batch_size=batch_size,
-                ema_decay=_ema_decay(epochs * len(splits.train) // max(batch_size, 1)),
+                ema_decay=0.99,
                 label_weight=1.0,
                 validate_every=epochs,
                 threads=threads,
@@ -160,14 +160,6 @@ def finetune(
         num_test_images=len(splits.test),
         epochs=epochs,
     )
-
-
-def _ema_decay(num_steps: int) -> float:
-    """Decay of an average over a tenth of the steps, 100 at most: what precedes them is forgotten.
-
-    Over a longer one, a short run would keep most of the weights it started from.
-    """
-    return min(0.99, max(0.0, 1 - 10 / max(num_steps, 1)))
 
 
 def _data(source: Path, images: Path | None) -> Data:

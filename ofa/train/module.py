@@ -159,7 +159,7 @@ class SupernetModule(lightning.LightningModule):
         self._add_gradients(last=part + 1 == train.accumulate)
         if part + 1 < train.accumulate:
             return
-        self._apply_gradients(planned.learning_rate(step))
+        self._apply_gradients(planned.learning_rate(step), since=step - planned.first_step)
         if step % 50 == 0 and not self._num_skipped:
             self._log_step(learned, labels, planned)
 
@@ -294,7 +294,8 @@ class SupernetModule(lightning.LightningModule):
         for parameter, total in zip(parameters, self._sums, strict=True):
             parameter.grad = total if last else None
 
-    def _apply_gradients(self, learning_rate: float) -> None:
+    def _apply_gradients(self, learning_rate: float, *, since: int) -> None:
+        """Take a step, ``since`` as many of its phase."""
         train, optimizer = self.recipe.train, self._optimizer()
         average_gradients_(self.supernet.parameters(), self.ranks, batches=train.accumulate)
         for group in optimizer.param_groups:
@@ -306,7 +307,8 @@ class SupernetModule(lightning.LightningModule):
         self._num_skipped = 0
         optimizer.step()
         optimizer.zero_grad()
-        self._average_weights(decay=train.ema_decay)
+        # Over no more than a tenth of the phase so far, or a short one would keep its start.
+        self._average_weights(decay=min(train.ema_decay, (1 + since) / (10 + since)))
 
     def _leave_out(self) -> None:
         """Go on without the step that is not finite, if the recipe and their number allow it.

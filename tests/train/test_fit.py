@@ -138,6 +138,16 @@ def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, i
     assert torch.equal(average, resumed.average.classifier.weight)
 
 
+def test_the_average_of_a_short_phase_is_not_of_its_start(recipe, images, tmp_path):
+    recipe = changed(recipe, phases=PHASES[:1], ema_decay=0.9999)
+    start = made(recipe, images).supernet.classifier.weight.detach().clone()
+
+    module = trained(recipe, images, tmp_path)
+
+    average, weights = module.average.classifier.weight, module.supernet.classifier.weight
+    assert (average - weights).norm() < 0.5 * (weights - start).norm()
+
+
 def test_a_net_that_judges_or_teaches_drops_nothing(recipe, images):
     frozen = replace(PHASES[1], name="frozen", teacher="largest")
     space = replace(recipe.space, head=replace(recipe.space.head, dropout=0.5))
