@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How fast subnets are measured.")
     parser.add_argument("--checkpoint", default="fashion_mnist", help="folder or shipped name")
     parser.add_argument("--num", type=int, default=500, help="archs drawn, as a tree and plainly")
+    parser.add_argument("--draws", nargs="+", default=["macs", "tree"], choices=["macs", "tree"])
     parser.add_argument("--stretches", type=int, default=4, help="of their order, to measure")
     parser.add_argument("--length", type=int, default=12, help="archs a stretch")
     parser.add_argument("--seed", type=int, default=7)
@@ -49,7 +50,7 @@ def main() -> None:
     judge = evaluator(folder, "search")
     encoding = encoding_of(judge.space)
     result = {}
-    for draw in ("macs", "tree"):
+    for draw in options.draws:
         archs = draw_archs(encoding, options.num, draw=draw, seed=options.seed)
         starts = np.linspace(0, options.num - options.length, options.stretches + 2)[1:-1]
         order = in_sharing_order(archs)
