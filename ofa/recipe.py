@@ -55,7 +55,10 @@ class Augment:
     """Random changes to training images, drawn anew for every image and step."""
 
     crop_padding: int = 2
-    """Zero pixels around the image before a random crop of the old size."""
+    """Pixels put around the image before a random crop of the old size."""
+    padding_mode: Literal["reflect", "constant"] = "reflect"
+    """What they hold: the image mirrored at its border, or black. Black suits what is taken on
+    black: nets come to count on a border, which whole photographs lack."""
     flip: bool = True
     """Whether half of the images are mirrored."""
     erase_probability: float = 0.0

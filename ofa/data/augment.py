@@ -23,15 +23,25 @@ def augmented(
     rows = torch.arange(height)[None, :] + shifts[0][:, None]
     columns = torch.arange(width)[None, :]
     columns = torch.where(mirrored[:, None], width - 1 - columns, columns) + shifts[1][:, None]
-    padded = F.pad(images, [padding] * 4)
+    if spec.padding_mode == "constant":
+        images = F.pad(images, [padding] * 4)
+    else:
+        rows, columns = _reflected(rows - padding, height), _reflected(columns - padding, width)
     device = images.device
     index = torch.arange(n, device=device)[:, None, None]
-    shifted = padded[index, :, rows.to(device)[:, :, None], columns.to(device)[:, None, :]]
+    shifted = images[index, :, rows.to(device)[:, :, None], columns.to(device)[:, None, :]]
     result = shifted.permute(0, 3, 1, 2)
     if spec.erase_probability:
         boxes = _boxes(n, height, width, spec.erase_probability, generator).to(device)
         result = result.masked_fill(boxes[:, None], 0)
     return result
+
+
+def _reflected(index: Tensor, size: int) -> Tensor:
+    """Any index as one within ``size``, going back and forth between the first and the last."""
+    period = max(2 * (size - 1), 1)
+    index = index % period
+    return torch.minimum(index, period - index)
 
 
 def _boxes(

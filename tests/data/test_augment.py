@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from ofa.data import augmented
@@ -25,13 +26,27 @@ def test_about_half_of_the_images_are_mirrored_each_as_a_whole():
     assert 16 < mirrored.sum() < 48
 
 
-def test_a_shifted_image_is_a_window_of_the_padded_one():
-    changed = augmented(IMAGES, Augment(crop_padding=2, flip=False), generator())
-    padded = torch.nn.functional.pad(IMAGES, [2] * 4)
+@pytest.mark.parametrize("mode", ["reflect", "constant"])
+def test_a_shifted_image_is_a_window_of_the_padded_one(mode):
+    spec = Augment(crop_padding=2, padding_mode=mode, flip=False)
+
+    changed = augmented(IMAGES, spec, generator())
+
+    padded = torch.nn.functional.pad(IMAGES.float(), [2] * 4, mode=mode).byte()
 
     for image, whole in zip(changed, padded, strict=True):
         windows = whole.unfold(1, 12, 1).unfold(2, 12, 1)
         assert (windows == image[:, None, None]).all((0, 3, 4)).any()
+
+
+def test_an_image_is_mirrored_as_often_as_a_wide_border_needs():
+    row = torch.arange(3, dtype=torch.uint8).view(1, 1, 1, 3).expand(200, 1, 3, 3)
+
+    changed = augmented(row, Augment(crop_padding=7, flip=False), generator())
+
+    endless = [0, 1, 2, 1] * 9
+    windows = {tuple(endless[start : start + 3]) for start in range(4)}
+    assert {tuple(image[0, 0].tolist()) for image in changed} == windows
 
 
 def test_an_erased_rectangle_covers_at_most_a_quarter():
