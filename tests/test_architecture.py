@@ -135,7 +135,7 @@ def test_only_timing_reads_the_clock():
         if module.split(".")[0] in CLOCKS
     ] + [
         f"{_at(path, node)} waits for the device"
-        for path, tree in _outside("runtime/timing.py")
+        for path, tree in _outside("train/place.py")  # timing runs on devices that have no torch
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr == "synchronize"
     ]

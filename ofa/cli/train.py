@@ -25,8 +25,9 @@ def _add_flags(parser: ArgumentParser) -> None:
         "--init",
         type=Path,
         default=None,
-        metavar="FILE",
-        help="weights to start from: a supernet, or torchvision's MobileNetV3; what fits is taken",
+        metavar="CHECKPOINT",
+        help="weights to start from, as far as they fit: a checkpoint, or torchvision's "
+        "MobileNetV3 in a file",
     )
     parser.add_argument(
         "--plan",

@@ -34,8 +34,9 @@ def train(
 
     Args:
         resume: Whether to go on from ``out/last.ckpt``, if there is one.
-        init: Weights to start from, unless a run is resumed: a supernet of this project, or a
-            torchvision MobileNetV3; what does not fit is left at its random start.
+        init: Weights to start from, unless a run is resumed: a checkpoint of this project by its
+            folder, file or name, or the file of a torchvision MobileNetV3; what does not fit is
+            left at its random start.
 
     Returns:
         ``out/supernet.safetensors``; beside it lie the resolved recipe, logs, their picture and
@@ -83,21 +84,22 @@ class PhaseEstimate:
 
 
 def plan(recipe: Recipe, *, probe_steps: int = 20) -> list[PhaseEstimate]:
-    """What each phase will take on this machine, from ``probe_steps`` real steps of each.
+    """What each phase will take here, from ``probe_steps`` real steps of each on one device.
 
     A recipe's devices share the images; -1, as many as a machine has, counts as one. Nothing is
     written. Validation and checkpoints are not counted.
     """
+    from ofa.train import place_of, probe
     from ofa.train import plan as phases_of
-    from ofa.train import probe
 
     recipe, splits, module = prepared(recipe)
     train = recipe.train
+    place = place_of(train)
     world = max(train.devices, 1) * train.num_nodes
     images_per_step = train.batch_size * train.accumulate * world
     estimates = []
     for planned in phases_of(train, num_images=len(splits.train), world=world):
-        measured = probe(module, planned, num_steps=probe_steps)
+        measured = probe(module, planned, place, num_steps=probe_steps)
         estimates.append(
             PhaseEstimate(
                 name=planned.phase.name,
@@ -117,10 +119,10 @@ def find_learning_rate(recipe: Recipe) -> "RangeTest":
     Raises:
         OfaError: If the loss never falls.
     """
-    from ofa.train import range_test
+    from ofa.train import place_of, range_test
 
-    _, _, module = prepared(recipe)
-    return range_test(module, module.plan[0])
+    recipe, _, module = prepared(recipe)
+    return range_test(module, module.plan[0], place_of(recipe.train))
 
 
 def prepared(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
@@ -161,12 +163,15 @@ def _claimed_by_rank_zero(folder: Path) -> AbstractContextManager[None]:
 
 
 def _warm_start_(module: "SupernetModule", init: Path) -> None:
-    """Give the supernet the weights of a file, and say which it took."""
+    """Give the supernet the weights of a checkpoint or file, and say which it took."""
     import torch
 
+    from ofa.opened import find_checkpoint
     from ofa.reference.weights import read_state
     from ofa.train import warm_start_
 
+    if not init.is_file():
+        init = find_checkpoint(str(init)) / files.SUPERNET
     if init.suffix == ".safetensors":
         tensors, _ = artifacts.read_tensors(init)
         state = {name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()}

@@ -5,6 +5,7 @@ from ofa.train.fit import CHECKPOINT, fit
 from ofa.train.lone import Lone
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase, phase_at, plan
+from ofa.train.place import Place, place_of
 from ofa.train.probe import Probe, probe
 from ofa.train.range_test import RangeTest, range_test
 from ofa.train.ranks import Ranks, current_ranks
@@ -20,6 +21,7 @@ __all__ = [
     "Curves",
     "Elastic",
     "Lone",
+    "Place",
     "PlannedPhase",
     "Probe",
     "RangeTest",
@@ -34,6 +36,7 @@ __all__ = [
     "draw_curves",
     "fit",
     "phase_at",
+    "place_of",
     "plan",
     "probe",
     "range_test",

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytorch_lightning as lightning
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from ofa.errors import BadArtifact, BadData, Diverged, OfaError
 from ofa.train.checkpoints import WholeCheckpoints
 from ofa.train.module import SupernetModule
+from ofa.train.place import devices_told
 from ofa.train.sync_batchnorm import synchronize_batchnorm_
 
 CHECKPOINT = "last.ckpt"
@@ -69,7 +69,7 @@ def fit(
         warnings.filterwarnings("ignore", ".*no pre-optimization state was saved.*")
         # Our loader does go on where the run was cut off; see ``EpochOrder``.
         warnings.filterwarnings("ignore", ".*resuming from a checkpoint that ended before the.*")
-        with _devices_told():
+        with devices_told():
             trainer = lightning.Trainer(
                 default_root_dir=folder,
                 max_epochs=stop_after or module.plan[-1].end_epoch,
@@ -97,15 +97,6 @@ def fit(
             )
         with _told_in_one_line(last, module):
             trainer.fit(module, ckpt_path=last if resume else None, weights_only=True)
-
-
-@contextmanager
-def _devices_told() -> Iterator[None]:
-    """Turn what Lightning says of devices that are not there into an error that a user can mend."""
-    try:
-        yield
-    except (MisconfigurationException, ValueError) as error:
-        raise OfaError(f"train.accelerator and train.devices: {error}") from error
 
 
 @contextmanager

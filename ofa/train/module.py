@@ -154,7 +154,10 @@ class SupernetModule(lightning.LightningModule):
         # Numbers every batch of the run, whichever rank it falls to.
         number = (step * train.accumulate + part) * self.ranks.world + self.ranks.rank
         with self._without_sync(), drawing((train.seed, number, 2)):
-            learned = self._learn(planned.phase, pixels, labels, step=step, number=number)
+            learned = self.learn(
+                planned.phase, pixels, labels,
+                step=step, number=number, backward=self.manual_backward,
+            )  # fmt: skip
         self._batches.append(learned.losses)
         self._add_gradients(last=part + 1 == train.accumulate)
         if part + 1 < train.accumulate:
@@ -196,6 +199,50 @@ class SupernetModule(lightning.LightningModule):
         seed = (self.recipe.train.seed + 1) * 1_000_000_007 + number
         return augmented(pixels, self.recipe.train.augment, torch.Generator().manual_seed(seed))
 
+    def learn(
+        self,
+        phase: Phase,
+        pixels: Tensor,
+        labels: Tensor,
+        *,
+        step: int,
+        number: int,
+        backward: Callable[[Tensor], None],
+    ) -> Learned:
+        """Add the gradients of one batch.
+
+        Args:
+            step: Settles the subnets.
+            number: Settles what augmentation makes of the batch.
+            backward: Called with the loss of every subnet.
+        """
+        train = self.recipe.train
+        images = self.normalization(self.augmented(pixels, number))
+        images, targets = mixed(
+            images,
+            labels,
+            train.augment,
+            (train.seed, number, 1),
+            num_classes=self.recipe.space.num_classes,
+        )
+        groups = self.subnets.draw(phase, step)
+        if any(len(group) > 1 for group in groups):
+            probe, probe_labels = self._probe(pixels.device)
+            best = phase.sampler == "best_up"
+            archs = chosen(self.supernet, groups, probe, probe_labels, best=best)
+        else:
+            archs = tuple(arch for (arch,) in groups)
+        return learn(
+            self.supernet,
+            archs,
+            Sizes(images),
+            targets,
+            train=train,
+            teacher=self.teacher_of(phase),
+            in_place=phase.teacher == IN_PLACE,
+            backward=backward,
+        )
+
     def teacher_of(self, phase: Phase) -> Teacher | None:
         """Whom the nets of a phase learn from, unless it is the step's own largest."""
         if self.outside_teacher or phase.teacher in (IN_PLACE, NO_TEACHER):
@@ -232,37 +279,6 @@ class SupernetModule(lightning.LightningModule):
             space = self.recipe.space
             sort_channels_(self.supernet, space, trained=before.subspace(space))
         self._average_weights(decay=0.0)
-
-    def _learn(
-        self, phase: Phase, pixels: Tensor, labels: Tensor, *, step: int, number: int
-    ) -> Learned:
-        """Add the gradients of one batch."""
-        train = self.recipe.train
-        images = self.normalization(self.augmented(pixels, number))
-        images, targets = mixed(
-            images,
-            labels,
-            train.augment,
-            (train.seed, number, 1),
-            num_classes=self.recipe.space.num_classes,
-        )
-        groups = self.subnets.draw(phase, step)
-        if any(len(group) > 1 for group in groups):
-            probe, probe_labels = self._probe(pixels.device)
-            best = phase.sampler == "best_up"
-            archs = chosen(self.supernet, groups, probe, probe_labels, best=best)
-        else:
-            archs = tuple(arch for (arch,) in groups)
-        return learn(
-            self.supernet,
-            archs,
-            Sizes(images),
-            targets,
-            train=train,
-            teacher=self.teacher_of(phase),
-            in_place=phase.teacher == IN_PLACE,
-            backward=self.manual_backward,
-        )
 
     def _probe(self, device: torch.device) -> tuple[Sizes, Tensor]:
         index = torch.arange(min(_PROBE_SIZE, len(self.data)))

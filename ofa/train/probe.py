@@ -1,14 +1,14 @@
 """What a step costs, from a few real ones that change nothing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
+from torch import Tensor
 
-from ofa.recipe import IN_PLACE
 from ofa.runtime import stopwatch
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase
-from ofa.train.step import Sizes, learn
+from ofa.train.place import Place
 
 _WARMUP_STEPS = 2
 
@@ -26,32 +26,39 @@ class Probe:
     subnets_per_step: float
 
 
-def probe(module: SupernetModule, planned: PlannedPhase, *, num_steps: int) -> Probe:
+def probe(module: SupernetModule, planned: PlannedPhase, place: Place, *, num_steps: int) -> Probe:
     """Run the first steps of a phase without applying their gradients.
 
-    Augmentation, every subnet's pass and the teacher's are timed; the optimizer is not.
+    Reading images, augmentation, every subnet's pass and the teacher's are timed; the optimizer is
+    not.
     """
-    train = module.recipe.train
-    pixels = module.data.batch(torch.arange(min(train.batch_size, len(module.data))))
-    labels = module.data.labels[: len(pixels)]
+    module.to(place.device)
+    batches = batches_on(module, place)
     num_subnets = 0
     elapsed_s = stopwatch()
     for step in range(-_WARMUP_STEPS, num_steps):
         if step == 0:
+            place.wait()
             elapsed_s = stopwatch()
-        images = module.normalization(module.augmented(pixels, max(step, 0)))
-        groups = module.subnets.draw(planned.phase, planned.first_step + max(step, 0))
-        archs = tuple(group[0] for group in groups)
-        num_subnets += len(archs) if step >= 0 else 0
-        learn(
-            module.supernet, archs, Sizes(images), labels,
-            train=train,
-            teacher=module.teacher_of(planned.phase),
-            in_place=planned.phase.teacher == IN_PLACE,
-            backward=lambda loss: loss.backward(),
-        )  # fmt: skip
+        pixels, labels = next(batches)
+        with place.precision():
+            learned = module.learn(
+                planned.phase, pixels, labels,
+                step=planned.first_step + max(step, 0),
+                number=max(step, 0),
+                backward=lambda loss: loss.backward(),
+            )  # fmt: skip
+        num_subnets += len(learned.losses) if step >= 0 else 0
         module.supernet.zero_grad()
+    place.wait()
     return Probe(
-        step_s=elapsed_s() * train.accumulate / num_steps,
+        step_s=elapsed_s() * module.recipe.train.accumulate / num_steps,
         subnets_per_step=num_subnets / num_steps,
     )
+
+
+def batches_on(module: SupernetModule, place: Place) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of the first epoch on a device, over and over."""
+    while True:
+        for pixels, labels in module.train_dataloader():
+            yield pixels.to(place.device), labels.to(place.device)

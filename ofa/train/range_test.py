@@ -10,11 +10,10 @@ import numpy as np
 import torch
 
 from ofa.errors import OfaError
-from ofa.recipe import IN_PLACE
-from ofa.train.loader import EpochOrder
 from ofa.train.module import SupernetModule
 from ofa.train.phases import PlannedPhase
-from ofa.train.step import Sizes, learn
+from ofa.train.place import Place
+from ofa.train.probe import batches_on
 
 _LOWEST, _HIGHEST, _NUM_STEPS = 1e-3, 10.0, 100
 _DECAY = 0.9  # of the smoothed loss
@@ -36,28 +35,24 @@ class RangeTest:
     suggested: float
 
 
-def range_test(module: SupernetModule, planned: PlannedPhase) -> RangeTest:
+def range_test(module: SupernetModule, planned: PlannedPhase, place: Place) -> RangeTest:
     """Train the first steps of a phase, of one batch each, with rates from ``_LOWEST`` up.
 
-    The module's weights are spoiled by it.
+    The module's weights are spoiled by it. Steps are in full precision, whatever the recipe's.
 
     Raises:
         OfaError: If the loss never falls, or the first one is not finite.
     """
+    module.to(place.device)
     optimizer = module.configure_optimizers()
     train = module.recipe.train
     scale = train.batch_size / train.reference_batch if train.reference_batch else 1.0
-    order = EpochOrder(num_images=len(module.data), batch_size=train.batch_size, seed=train.seed)
-    epoch = [torch.tensor(batch) for batch in order.batches()]
+    steps = enumerate(np.geomspace(_LOWEST, _HIGHEST, _NUM_STEPS))
     rates, losses = [], []
-    for step, rate in enumerate(np.geomspace(_LOWEST, _HIGHEST, _NUM_STEPS)):
-        batch = epoch[step % len(epoch)]
-        images = module.normalization(module.augmented(module.data.batch(batch), step))
-        archs = tuple(group[0] for group in module.subnets.draw(planned.phase, step))
-        learned = learn(
-            module.supernet, archs, Sizes(images), module.data.labels[batch],
-            train=train, teacher=None, in_place=planned.phase.teacher == IN_PLACE,
-            backward=lambda loss: loss.backward(),
+    for (step, rate), (pixels, labels) in zip(steps, batches_on(module, place)):
+        learned = module.learn(
+            planned.phase, pixels, labels,
+            step=step, number=step, backward=lambda loss: loss.backward(),
         )  # fmt: skip
         loss = float(learned.loss)
         if not math.isfinite(loss) or (losses and loss > 4 * min(losses)):

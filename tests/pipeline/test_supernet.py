@@ -6,6 +6,7 @@ import pytest
 
 from ofa import pipeline
 from ofa.errors import OfaError
+from ofa.recipe import Augment
 
 
 def with_train(recipe, **settings):
@@ -21,6 +22,19 @@ def test_a_run_that_may_be_resumed_starts_from_the_weights_named(recipe, tmp_pat
     caplog.clear()
     pipeline.train(recipe, **again)
     assert "tensors taken" not in caplog.text  # there is a checkpoint by now
+
+
+def test_a_run_starts_from_a_checkpoint_by_its_folder(recipe, tmp_path, caplog):
+    start = pipeline.train(recipe, out=tmp_path / "first", progress=False)
+
+    pipeline.train(recipe, init=start.parent, out=tmp_path / "second", progress=False)
+
+    assert f"{start}: " in caplog.text
+
+
+def test_weights_that_are_not_there_are_told(recipe, tmp_path):
+    with pytest.raises(OfaError, match=r"nowhere: holds no supernet\.safetensors; give a folder"):
+        pipeline.train(recipe, init=tmp_path / "nowhere", out=tmp_path / "run", progress=False)
 
 
 @pytest.mark.parametrize("ask", [pipeline.plan, pipeline.find_learning_rate])
@@ -45,6 +59,25 @@ def test_a_rate_is_suggested_in_the_terms_of_the_recipe(recipe):
     assert scaled.losses == plain.losses
     assert scaled.suggested == pytest.approx(2 * plain.suggested, rel=0.1)
     assert scaled.learning_rates == pytest.approx([2 * rate for rate in plain.learning_rates])
+
+
+@pytest.mark.parametrize("change", [{"mixup_alpha": 0.5}, {"color_jitter": 0.5}])
+def test_a_range_test_changes_images_as_training_does(change, recipe):
+    plain, changed = (
+        pipeline.find_learning_rate(with_train(recipe, augment=Augment(**augment)))
+        for augment in ({}, change)
+    )
+
+    assert changed.losses[0] != plain.losses[0]
+
+
+def test_a_plan_counts_one_subnet_for_those_that_a_guided_sampler_chooses_among(recipe):
+    (phase,) = recipe.train.phases
+    guided = replace(phase, sampler="best_up", num_random=1)
+
+    (estimate,) = pipeline.plan(with_train(recipe, phases=(guided,)), probe_steps=2)
+
+    assert estimate.subnets_per_step == 3  # the largest, the smallest, and the chosen one
 
 
 def test_without_a_teacher_a_range_test_distils_nothing(recipe):
