@@ -2,7 +2,7 @@
 
 One fit answers what the latency is; refitting under random weights (the Bayesian bootstrap: Rubin,
 Annals of Statistics 9(1), 1981) answers how sure that is. A fit is any function from measured
-networks to draws, so that cross-validation can judge each of them alike.
+networks to draws, so that ``ofa.latency.judge`` can judge each of them alike.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy import optimize, stats
+from scipy import optimize
 
 from ofa.latency.features import FEATURES
-from ofa.latency.model import Evidence, spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,19 +37,7 @@ class Measurements:
 
 Draws = Float[np.ndarray, "draws columns"]
 Fit = Callable[[Measurements], Draws]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CrossValidation:
-    """What a fit foretells of networks held out from it.
-
-    Attributes:
-        evidence: Its errors.
-        noise: Half-width of the 90 % interval where all draws agree, as natural log of a ratio.
-    """
-
-    evidence: Evidence
-    noise: float
+Foretelling = Callable[[Measurements, Measurements], Float[np.ndarray, "n draws"]]
 
 
 def relative_nnls(
@@ -80,8 +67,7 @@ def draw_from_networks(
 
     Args:
         correction: Size of the corrections allowed: prior standard deviation of one layer's, over
-        the
-            noise of a network; 0 allows none.
+            the noise of a network; 0 allows none.
     """
     rng = np.random.default_rng(seed)
     num_features = len(FEATURES)
@@ -101,39 +87,9 @@ def draw_from_networks(
     return draws
 
 
-def cross_validate(fit: Fit, networks: Measurements, *, num_folds: int) -> CrossValidation:
-    """Fit on all folds but one and foretell that one, for every fold.
-
-    The noise is the root mean square of the relative errors times the quantile of Student's t, so
-    that few networks give a wide interval.
-
-    Args:
-        fit: Makes draws from the networks that remain.
-        num_folds: Number of networks for leave-one-out; networks are dealt to the folds in turn.
-    """
-    fold_of = np.arange(len(networks)) % num_folds
-    mean_ms, spreads = np.zeros(len(networks)), np.zeros(len(networks))
-    for fold in range(num_folds):
-        held_out = fold_of == fold
-        foretold_ms = networks.features[held_out] @ fit(networks.rows(~held_out)).T
-        mean_ms[held_out] = foretold_ms.mean(axis=1)
-        spreads[held_out] = [spread(draws_ms) for draws_ms in foretold_ms]
-    logs = np.log(mean_ms / networks.latency_ms)
-    noise = float(stats.t.ppf(0.95, len(logs)) * np.sqrt(np.mean(logs**2)))
-    errors = np.abs(np.expm1(logs))
-    return CrossValidation(
-        noise=noise,
-        evidence=Evidence(
-            method="leave-one-out" if num_folds == len(networks) else f"{num_folds}-fold",
-            num_networks=len(networks),
-            mape_percent=round(100 * float(errors.mean()), 2),
-            max_percent=round(100 * float(errors.max()), 2),
-            spearman=round(_rank_correlation(mean_ms, networks.latency_ms), 4),
-            coverage_percent=round(
-                100 * float(np.mean(np.abs(logs) <= np.hypot(spreads, noise))), 1
-            ),
-        ),
-    )
+def foretelling(fit: Fit) -> Foretelling:
+    """What the draws of a fit to some networks say of others, as ``judge`` takes it."""
+    return lambda seen, unseen: unseen.features @ fit(seen).T
 
 
 def named_draws(
@@ -145,7 +101,3 @@ def named_draws(
         for name, column in zip([*FEATURES, *layer_keys], draws.T, strict=True)
         if column.any()
     }
-
-
-def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])

@@ -6,10 +6,13 @@ import numpy as np
 
 from ofa.latency.design import layer_counts
 from ofa.latency.features import layer_key, network_features
-from ofa.latency.fit import Fit, Measurements, cross_validate, draw_from_networks, named_draws
+from ofa.latency.fit import Fit, Measurements, draw_from_networks, foretelling, named_draws
+from ofa.latency.judge import evidence_of, judge
 from ofa.latency.model import Evidence, LatencyModel, Source, most_work
 from ofa.latency.profile import Profile
 from ofa.space import AnySpace, network
+
+_NUM_FOLDS = 10
 
 
 def fit_profile(space: AnySpace, profile: Profile, *, seed: int = 0) -> LatencyModel:
@@ -25,7 +28,9 @@ def fit_profile(space: AnySpace, profile: Profile, *, seed: int = 0) -> LatencyM
         partial(draw_from_networks, correction=correction, num_draws=20, seed=seed)
         for correction in (0.0, 0.1, 0.3, 1.0, 3.0)
     ]
-    judged = [cross_validate(fit, measured, num_folds=min(10, len(layers))) for fit in fits]
+    names = [arch.id for arch in profile.archs]
+    folds = _NUM_FOLDS if len(layers) > _NUM_FOLDS else None
+    judged = [judge(foretelling(fit), measured, names=names, num_folds=folds) for fit in fits]
     best = min(range(len(fits)), key=lambda index: judged[index].noise)
     return LatencyModel(
         label="calibrated",
@@ -40,24 +45,16 @@ def fit_profile(space: AnySpace, profile: Profile, *, seed: int = 0) -> LatencyM
 
 def check_model(model: LatencyModel, space: AnySpace, profile: Profile) -> Evidence:
     """How well a model foretells a profile's subnets, except the reference, which it knows."""
-    from scipy import stats
-
-    estimates = [model.estimate(network(space, arch).layers) for arch in profile.archs[1:]]
-    measured_ms = np.array([timing.median_ms for timing in profile.timings[1:]])
+    archs = profile.archs[1:]
+    estimates = [model.estimate(network(space, arch).layers) for arch in archs]
     estimated_ms = np.array([estimate.latency_ms for estimate in estimates])
-    errors = np.abs(estimated_ms / measured_ms - 1)
-    ranks = stats.rankdata([estimated_ms, measured_ms], axis=1)
-    within = [
-        estimate.low_ms <= ms <= estimate.high_ms
-        for estimate, ms in zip(estimates, measured_ms, strict=True)
-    ]
-    return Evidence(
+    high_ms = np.array([estimate.high_ms for estimate in estimates])
+    return evidence_of(
+        estimated_ms,
+        np.array([timing.median_ms for timing in profile.timings[1:]]),
+        np.log(high_ms / estimated_ms),
+        names=[arch.id for arch in archs],
         method="subnets timed afterwards",
-        num_networks=len(measured_ms),
-        mape_percent=round(100 * float(errors.mean()), 2),
-        max_percent=round(100 * float(errors.max()), 2),
-        spearman=round(float(np.corrcoef(*ranks)[0, 1]), 4),
-        coverage_percent=round(100 * float(np.mean(within)), 1),
     )
 
 

@@ -7,17 +7,17 @@ et al., JASA 113(523), 2018); below ten networks, Student's t stands in for the 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from ofa.latency.fit import Measurements
 from ofa.latency.model import NORMAL_90, Evidence, Point, spread
 from ofa.latency.posterior import Design
 
-Foretell = Callable[[Design, Design], Float[np.ndarray, "n draws"]]
-"""Fits the first measurements and foretells the second: draws of the latency of each, ms."""
+Data = TypeVar("Data", Design, Measurements)
 
 COVERAGE = 0.90
 MAX_POINTS = 40
@@ -42,11 +42,16 @@ class Judgement:
 
 
 def judge(
-    foretell: Foretell, data: Design, *, names: list[str], num_folds: int | None = None
+    foretell: Callable[[Data, Data], Float[np.ndarray, "n draws"]],
+    data: Data,
+    *,
+    names: list[str],
+    num_folds: int | None = None,
 ) -> Judgement:
     """Cross-validate a way of fitting.
 
     Args:
+        foretell: Fits the first measurements and foretells the second: draws of each latency, ms.
         names: Name of each network.
         num_folds: Networks are dealt to so many folds in turn; ``None`` leaves one out at a time.
     """

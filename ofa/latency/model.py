@@ -31,9 +31,7 @@ NORMAL_90 = 1.6449
 
 _ROUNDING = 1e-3  # of the mean of a row whose values were rounded, ms per unit
 _STRANGE_WORK = 3.0  # times as much of a feature as any fitted network has
-_LOWEST_RATIO = (
-    0.05  # of a draw to the mean: far beyond the networks measured, a draw may fall to 0
-)
+_LOWEST_RATIO = 0.05  # of a draw to the mean; far from what was measured, a draw may fall to 0
 
 
 @dataclass(frozen=True, kw_only=True)

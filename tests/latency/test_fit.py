@@ -8,11 +8,12 @@ import pytest
 from ofa.latency import FEATURES, network_features
 from ofa.latency.fit import (
     Measurements,
-    cross_validate,
     draw_from_networks,
+    foretelling,
     named_draws,
     relative_nnls,
 )
+from ofa.latency.judge import judge
 from ofa.space import Encoding, SearchSpace, network
 
 NAMES = list(FEATURES)
@@ -23,6 +24,11 @@ COST[[NAMES.index(name) for name in ("expand_macs", "depthwise_k2", "blocks", "n
     0.02,
     1.5,
 )
+
+
+def judged(fit, networks, *, num_folds=None):
+    names = [str(i) for i in range(len(networks))]
+    return judge(foretelling(fit), networks, names=names, num_folds=num_folds)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def test_corrections_by_layer_explain_what_features_do_not(features):
     networks = Measurements(features=np.hstack([features, counts]), latency_ms=latency_ms)
 
     noises = {
-        correction: cross_validate(
+        correction: judged(
             partial(draw_from_networks, correction=correction, num_draws=5, seed=0),
             networks,
             num_folds=5,
@@ -84,7 +90,7 @@ def test_cross_validation_never_shows_a_fit_the_network_it_is_judged_on(features
         seen.append(set(rest.latency_ms.tolist()))
         return COST[None]
 
-    cross_validate(fit, networks, num_folds=6)
+    judged(fit, networks)
 
     assert [set(range(1, 7)) - rest for rest in seen] == [{k} for k in range(1, 7)]
 
@@ -92,13 +98,13 @@ def test_cross_validation_never_shows_a_fit_the_network_it_is_judged_on(features
 def test_a_constant_factor_shows_as_error_and_as_noise(features):
     networks = Measurements(features=features, latency_ms=features @ COST)
 
-    judged = cross_validate(lambda _: 1.1 * COST[None], networks, num_folds=5)
+    result = judged(lambda _: 1.1 * COST[None], networks, num_folds=5)
 
-    assert judged.evidence.mape_percent == pytest.approx(10.0)
-    assert judged.evidence.max_percent == pytest.approx(10.0)
-    assert judged.evidence.spearman == 1.0
-    assert judged.evidence.coverage_percent == 100.0
-    assert judged.noise > np.log(1.1)
+    assert result.evidence.mape_percent == pytest.approx(10.0)
+    assert result.evidence.max_percent == pytest.approx(10.0)
+    assert result.evidence.spearman == 1.0
+    assert result.evidence.coverage_percent == 100.0
+    assert result.noise > np.log(1.1)
 
 
 def test_intervals_cover_about_nine_in_ten_networks_under_random_noise(features):
@@ -106,9 +112,9 @@ def test_intervals_cover_about_nine_in_ten_networks_under_random_noise(features)
     networks = Measurements(features=features, latency_ms=noisy_ms)
     fit = partial(draw_from_networks, correction=0.0, num_draws=20, seed=0)
 
-    judged = cross_validate(fit, networks, num_folds=10)
+    result = judged(fit, networks, num_folds=10)
 
-    assert 82 <= judged.evidence.coverage_percent <= 99
+    assert 82 <= result.evidence.coverage_percent <= 99
 
 
 def test_draws_are_named_and_rows_of_nothing_left_out():
