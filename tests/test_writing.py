@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from no_locks import can_refuse_locks
 from small_disk import small_disk
 
 from ofa import writing
@@ -167,3 +168,38 @@ def test_what_is_written_may_be_read_by_whom_the_user_lets_read(tmp_path, umask,
     assert modes == {
         "file": file_mode, "lines": file_mode, "folder": file_mode | execute, "inner": file_mode
     }  # fmt: skip
+
+
+@pytest.mark.skipif(not can_refuse_locks(), reason="needs a kernel whose answers can be changed")
+def test_a_file_system_without_locks_is_written_like_any_other(tmp_path):
+    program = (
+        "import fcntl, os\n"
+        "from pathlib import Path\n"
+        "from no_locks import refuse_locks\n"
+        "from ofa.writing import append_line, claimed, new_folder, write_atomically\n"
+        "refuse_locks()\n"
+        "try:\n"
+        "    fcntl.flock(os.open('.', os.O_RDONLY), fcntl.LOCK_SH)\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+        "for text in (b'old', b'new'):\n"
+        "    with claimed(Path('run'), is_folder=True), claimed(Path('run'), is_folder=True):\n"
+        "        write_atomically(Path('run/file'), text)\n"
+        "    with new_folder(Path('folder')) as folder:\n"
+        "        write_atomically(folder / 'file', text)\n"
+        "    append_line(Path('lines.jsonl'), {'text': str(text)})\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.stdout, done.stderr) == ("No locks available\n", "")
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert written == {"run", "run/file", "folder", "folder/file", "lines.jsonl"}
+    assert (tmp_path / "run/file").read_bytes() == (tmp_path / "folder/file").read_bytes() == b"new"
+    assert len((tmp_path / "lines.jsonl").read_text().splitlines()) == 2
