@@ -216,11 +216,7 @@ def predictor(
     from ofa.predictor import AccuracyPredictor
 
     path, report = folder / files.PREDICTOR, folder / files.PREDICTOR_REPORT
-    if not path.is_file():
-        raise BadArtifact(
-            f"{path}: there is no predictor yet; run ofa sample and ofa fit-predictor on {folder}"
-        )
-    tensors, notes = artifacts.read_tensors(path)
+    tensors, notes = _read_predictor(folder)
     if is_imported_predictor(notes):
         return read_imported_predictor(path, encoding)
     body = artifacts.read_json(report, schema="ofa.predictor")
@@ -251,7 +247,7 @@ def predictor_rmse(folder: Path, precision: files.Precision = "fp32") -> float |
         precision: Numbers with which these subnets were measured; where few enough were measured
             in ``int8`` that it predicts none, its error before quantization.
     """
-    if is_imported_predictor(artifacts.read_tensors(folder / files.PREDICTOR)[1]):
+    if is_imported_predictor(_read_predictor(folder)[1]):
         return None
     fit = read_fit(folder)
     return fit.quantized.rmse if precision == "int8" and fit.quantized else fit.rmse
@@ -264,6 +260,17 @@ def read_fit(folder: Path) -> "FitReport":
     path = folder / files.PREDICTOR_REPORT
     body = artifacts.read_json(path, schema="ofa.predictor")
     return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")
+
+
+def _read_predictor(folder: Path) -> tuple[artifacts.Tensors, dict[str, str]]:
+    """The tensors of a checkpoint's predictor, and its notes."""
+    path = folder / files.PREDICTOR
+    if not path.is_file():
+        raise BadArtifact(
+            f"{path}: there is no predictor yet; measure subnets, then fit one: ofa sample "
+            f"--checkpoint {folder}; ofa fit-predictor --checkpoint {folder}"
+        )
+    return artifacts.read_tensors(path)
 
 
 @contextmanager
