@@ -8,7 +8,8 @@ from ofa.errors import OfaError
 from ofa.recipe import Augment, Data, Phase, Recipe, Train
 from ofa.space import ResNetSpace, SearchSpace, Stage
 
-RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.yaml"))
+ROOT = Path(__file__).parent.parent
+RECIPES = sorted([*ROOT.glob("recipes/*.yaml"), *ROOT.glob("checkpoints/*/*.yaml")])
 PHASE = Phase(name="p", epochs=1, learning_rate=0.1)
 
 
@@ -18,7 +19,7 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
 
     assert recipe.train.phases
     header = [line for line in path.read_text().splitlines() if line.startswith("#")]
-    assert any(f"ofa train --recipe recipes/{path.name}" in line for line in header)
+    assert any(f"ofa train --recipe {path.relative_to(ROOT)}" in line for line in header)
 
 
 @pytest.mark.parametrize(
