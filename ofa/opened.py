@@ -7,12 +7,13 @@ read every file once.
 import os
 import signal
 import threading
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,7 +24,7 @@ from ofa.errors import BadArtifact, OfaError, did_you_mean
 from ofa.reference import is_imported_predictor, read_imported_predictor
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
-from ofa.space import AnyArch, AnyEncoding, AnySpace, network
+from ofa.space import AnyArch, AnyEncoding, AnySpace, macs, network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -161,7 +162,8 @@ def measure_search_top1(
     Args:
         precision: As of ``search_top1``.
         workers: Processes that measure, each on one thread a part of the archs in their order, so
-            that neighbors go on sharing their first layers; their number changes no result.
+            that neighbors go on sharing their first layers; parts are alike in MACs. Their number
+            changes no result.
 
     Raises:
         OfaError: If one of them is killed.
@@ -174,13 +176,11 @@ def measure_search_top1(
             yield arch, search_top1(folder, arch, precision, keep=keep)
         return
     context = get_context("spawn")  # forked copies of a process that used torch's threads can hang
-    bounds = [len(archs) * i // workers for i in range(workers + 1)]
     with ExitStack() as stack:
         futures = {}
-        for start, end in pairwise(bounds):
+        for part in parts_of_like_work(archs, workers, open_supernet(folder)[1].space):
             pool = ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
             stack.callback(pool.shutdown, cancel_futures=True)
-            part = archs[start:end]
             with _interrupts_blocked():  # workers inherit it, and are ended by this process
                 futures |= {
                     pool.submit(search_top1, folder, arch, precision, keep=keep): arch
@@ -194,6 +194,16 @@ def measure_search_top1(
                 "a process that measures subnets was killed, as the system does when memory is "
                 "short; the same command goes on, with fewer --workers if it happens again"
             ) from error
+
+
+def parts_of_like_work(
+    archs: Sequence[AnyArch], num: int, space: AnySpace
+) -> list[Sequence[AnyArch]]:
+    """Archs in their order, cut where their MACs reach each ``num``-th of all."""
+    done = list(accumulate(macs(network(space, arch)) for arch in archs))
+    bounds = [bisect_left(done, done[-1] * i / num) for i in range(num)]
+    parts = [archs[start:end] for start, end in pairwise([*bounds, len(archs)])]
+    return [part for part in parts if part]
 
 
 def has_images(folder: Path) -> bool:

@@ -18,11 +18,24 @@ from ofa.data import ImageSet
 from ofa.deploy import EngineCache, EngineRequest
 from ofa.deploy.engines import build_engine
 from ofa.errors import OfaError
-from ofa.evaluate import Judges, engine_images, quantization_images, write_judges
-from ofa.opened import evaluator, open_supernet, predictor, quantized_predictor, read_fit
+from ofa.evaluate import (
+    Judges,
+    engine_images,
+    in_sharing_order,
+    quantization_images,
+    write_judges,
+)
+from ofa.opened import (
+    evaluator,
+    open_supernet,
+    parts_of_like_work,
+    predictor,
+    quantized_predictor,
+    read_fit,
+)
 from ofa.recipe import Data
 from ofa.runtime.onnx_export import FromPixels, export_onnx
-from ofa.space import encoding_of
+from ofa.space import encoding_of, macs, network
 
 MEAN, STD = (0.5,) * 3, (0.25,) * 3
 
@@ -52,6 +65,21 @@ def folder(tmp_path, supernet, tiny_space):
 def records(folder, precision="fp32"):
     supernet = folder / files.SUPERNET
     return files.read_accuracy(folder / files.ACCURACY, supernet=supernet, precision=precision)
+
+
+def test_processes_get_parts_of_like_work(tiny_space):
+    encoding = encoding_of(tiny_space)
+    archs = in_sharing_order(encoding.decode(encoding.enumerate()))
+    work = [macs(network(tiny_space, arch)) for arch in archs]
+
+    parts = parts_of_like_work(archs, 3, tiny_space)
+
+    assert [arch for part in parts for arch in part] == archs
+    for part in parts:
+        total = sum(macs(network(tiny_space, arch)) for arch in part)
+        assert abs(total - sum(work) / 3) <= max(work)
+    assert len(parts[0]) > len(parts[-1])  # small images come first
+    assert parts_of_like_work(archs[-1:], 3, tiny_space) == [archs[-1:]]
 
 
 def archs_by_file(folder):
