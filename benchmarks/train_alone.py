@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="fashion_mnist")
     parser.add_argument("--recipe", type=Path, default=Path("recipes/fashion_mnist.yaml"))
     parser.add_argument("--num", type=int, default=5, help="archs, evenly over log MACs")
+    parser.add_argument("--arch", nargs="*", help="ids of those to train, else all")
     parser.add_argument("--epochs", type=int, default=None, help="of each net alone")
     parser.add_argument("--num-images", type=int, default=None, help="training images of each")
     parser.add_argument("--threads", type=int, default=None, help="else the recipe's")
@@ -78,6 +79,8 @@ def main() -> None:
     gains = []
     archs = draw_archs(encoding_of(space), options.num, draw="macs", seed=0)
     for arch in sorted(archs, key=lambda arch: macs(network(space, arch))):
+        if options.arch and arch.id not in options.arch:
+            continue
         shared = validation(supernet, arch, Ranks())
         folder = options.out / f"{arch.id}-{epochs}x{len(images)}"
         alone = _alone(arch, lone, images, validation, folder)

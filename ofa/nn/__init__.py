@@ -1,6 +1,7 @@
 """Elastic layers: they own the largest weights and take the choice as an argument."""
 
 from ofa.nn.bottleneck import ElasticBottleneck, ElasticConvBatchNorm
+from ofa.nn.depthwise import FastDepthwise
 from ofa.nn.elastic import (
     ElasticBatchNorm2d,
     ElasticConv2d,
@@ -21,5 +22,6 @@ __all__ = [
     "ElasticLinear",
     "ElasticMBConv",
     "ElasticSqueezeExcite",
+    "FastDepthwise",
     "set_batchnorm_eps_",
 ]

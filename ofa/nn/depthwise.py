@@ -1,0 +1,144 @@
+"""Gradients of depthwise convolutions, made fast on x86 CPUs.
+
+There torch leaves convolutions to oneDNN. For the gradient of a depthwise kernel oneDNN has fast
+code up to three columns; kernels of five or seven go another way, several times slower for each
+number (torch 2.14). So that gradient is taken here in strips of three columns. Networks are left as
+they are: it is enough that they run within ``FastDepthwise``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_STRIP = 3  # columns oneDNN is fast for
+
+
+class FastDepthwise(TorchFunctionMode):
+    """Where depthwise convolutions run that will be differentiated, by any net.
+
+    Results are the same to the bit; gradients differ from torch's by rounding. Convolutions of
+    other kinds, types and devices, and those under autocast, stay torch's.
+    """
+
+    def __torch_function__(
+        self, func: Callable, types: object, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Let torch's function run, or ours in its place."""
+        del types
+        chosen = _conv2d if func is F.conv2d else func
+        return chosen(*args, **(kwargs or {}))
+
+
+def _conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | str | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> Tensor:
+    size = weight.shape[-1]
+    strips = (
+        groups == input.shape[1] == weight.shape[0]
+        and bias is None
+        and weight.shape[-2] == size
+        and size % 2 == 1
+        and size > _STRIP
+        and stride in (1, 2, (1, 1), (2, 2))
+        and padding in (size // 2, (size // 2, size // 2))
+        and dilation in (1, (1, 1))
+        and _is_slow(input, weight)
+    )
+    if strips:
+        return _Depthwise.apply(input, weight, stride if isinstance(stride, int) else stride[0])  # type: ignore[return-value]
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def _is_slow(x: Tensor, weight: Tensor) -> bool:
+    return (
+        torch.is_grad_enabled()
+        and weight.requires_grad
+        and x.ndim == 4
+        and x.device.type == "cpu"
+        and x.dtype == weight.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and "AVX" in torch.backends.cpu.get_cpu_capability()
+    )
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+        return _convolved(x, weight, stride)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        del output
+        x, weight, ctx.stride = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None]:
+        (gradient,) = gradients
+        x, weight = ctx.saved_tensors
+        of_input = None
+        if ctx.needs_input_grad[0]:
+            of_input = _gradient_of_input(gradient, x, weight, ctx.stride)
+        return of_input, _gradient_of_weight(gradient, x, weight, ctx.stride), None
+
+
+def _convolved(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    channels, padding = weight.shape[0], weight.shape[-1] // 2
+    return F.conv2d(x, weight, stride=stride, padding=padding, groups=channels)
+
+
+def _gradient_of_input(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    if stride == 1:  # a convolution by the turned kernel, for which oneDNN is twice as fast
+        return _convolved(gradient, weight.flip(2, 3), stride)
+    padding = weight.shape[-1] // 2
+    return _backward(gradient, x, weight, stride, [padding, padding], of_weight=False)
+
+
+def _gradient_of_weight(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The middle three columns, then two more a time on either side.
+
+    Columns beside the middle are those near the middle of images moved by as much. Where a moved
+    image ends too early for the third column of a strip, that column is left out: the strip before
+    has it.
+    """
+    size = weight.shape[-1]
+    middle = size // 2
+    result = weight.new_zeros(*weight.shape[:-1], size + 2)  # strips may reach beyond the kernel
+    # oneDNN is slow where the kernel is higher than the image, or pads it more than its stride.
+    added = min(middle, max(0, (size - x.shape[2] + 1) // 2, middle - 2 if stride == 2 else 0))
+    if added:
+        x = F.pad(x, (0, 0, added, added))
+
+    def strip(gradient: Tensor, x: Tensor) -> Tensor:
+        padding = [middle - added, _STRIP // 2]
+        return _backward(gradient, x, weight[..., :_STRIP], stride, padding, of_weight=True)
+
+    result[..., middle : middle + 3] = strip(gradient, x)
+    for shift in range(2, min(middle + 1, x.shape[-1]), 2):
+        moved = shift // stride
+        left = strip(gradient[..., moved:], x[..., :-shift])
+        right = strip(gradient[..., :-moved], x[..., shift:])
+        result[..., middle - shift : middle - shift + 2] = left[..., :2]
+        result[..., middle + shift + 1 : middle + shift + 3] = right[..., 1:]
+    return result[..., 1:-1].contiguous()
+
+
+def _backward(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, padding: list[int], *, of_weight: bool
+) -> Tensor:
+    gradients = torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, [stride, stride], padding, [1, 1],
+        False, [0, 0], weight.shape[0], [not of_weight, of_weight, False],
+    )  # fmt: skip
+    return gradients[1 if of_weight else 0]
