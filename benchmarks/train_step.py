@@ -1,12 +1,15 @@
 """What a training step costs: ``python benchmarks/train_step.py``.
 
 Whole steps are timed, side by side: forward, backward, and the optimizer's update. The static twin
-is the plain torch network of the largest arch with the same weights.
+is the plain torch network of the largest arch with the same weights. Torch's own gradients are
+those of wide depthwise kernels, which ``ofa.nn.FastDepthwise`` replaces on x86 CPUs.
 """
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -20,6 +23,9 @@ from ofa.supernets import build_supernet
 from ofa.train import Elastic, Lone, Sizes
 from ofa.train.step import learn
 
+_TWIN, _LARGEST = "static twin of the largest", "largest"
+_SANDWICH = "sandwich: largest, 2 random, smallest"
+
 
 def main() -> None:
     """Measure and print."""
@@ -28,6 +34,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=None, help="default: the recipe's")
     parser.add_argument("--repeats", type=int, default=12, help="timed steps of each kind")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="time torch.compile, too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -48,16 +55,21 @@ def main() -> None:
         return [arch for (arch,) in elastic.draw(phase, next(steps))]
 
     runs = {
-        "static twin of the largest": _step(Lone(twin), lambda: [largest], images, labels, recipe),
-        "largest": _step(supernet, lambda: [largest], images, labels, recipe),
+        _TWIN: _step(Lone(twin), lambda: [largest], images, labels, recipe),
+        _LARGEST: _step(supernet, lambda: [largest], images, labels, recipe),
         "smallest": _step(supernet, lambda: [smallest], images, labels, recipe),
-        "sandwich: largest, 2 random, smallest": _step(supernet, drawn, images, labels, recipe),
+        _SANDWICH: _step(supernet, drawn, images, labels, recipe),
     }
+    for name in (_LARGEST, _SANDWICH):
+        runs[f"{name}, torch's own gradients"] = _own_gradients(runs[name])
+    if options.compile:
+        compiled = Lone(torch.compile(twin))  # type: ignore[arg-type]
+        runs[f"{_TWIN}, compiled"] = _step(compiled, lambda: [largest], images, labels, recipe)
     timings = dict(
         zip(runs, measure_ms(list(runs.values()), warmup=2, repeats=options.repeats), strict=True)
     )
-    static_ms = timings["static twin of the largest"].median_ms
-    largest_ms = timings["largest"].median_ms
+    static_ms = timings[_TWIN].median_ms
+    largest_ms = timings[_LARGEST].median_ms
     print(f"{num_images} images a step, {options.threads} threads, torch {torch.__version__}")
     print("| step | median ms | 10th to 90th percentile | images/s | against the largest |")
     print("|---|---|---|---|---|")
@@ -87,6 +99,14 @@ def _step(
         optimizer.zero_grad()
 
     return run
+
+
+def _own_gradients(run: Callable[[], object]) -> Callable[[], object]:
+    def patched() -> object:
+        with patch("ofa.train.step.FastDepthwise", nullcontext):
+            return run()
+
+    return patched
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ofa.errors import BadArtifact
-from ofa.plain_data import json_object, refuse_unnatural, yaml_mapping
+from ofa.plain_data import json_object, refuse_unnatural, yaml_mapping, yaml_text
 from ofa.provenance import provenance
 from ofa.writing import append_line as append_line
 from ofa.writing import claimed as claimed
@@ -98,13 +98,13 @@ def checked_json(text: bytes, *, schema: str, version: int = 1, where: Path) -> 
     return body
 
 
-def read_foreign_json(path: Path) -> dict[str, Any]:
+def read_foreign_json(path: Path, *, max_bytes: int = _MAX_TEXT_BYTES) -> dict[str, Any]:
     """A JSON object that another project wrote.
 
     Raises:
-        BadArtifact: If it is missing, or not a JSON object.
+        BadArtifact: If it is missing, larger than ``max_bytes``, or not a JSON object.
     """
-    return json_object(read_bytes(path), where=str(path))
+    return json_object(read_bytes(path, max_bytes=max_bytes), where=str(path))
 
 
 def parse_json(text: bytes | str, *, where: str) -> dict[str, Any]:
@@ -170,12 +170,9 @@ def read_yaml(path: Path, *, max_bytes: int = 2**20) -> dict[str, Any]:
 
 def write_yaml(path: Path, body: Mapping[str, object], *, header: str = "") -> None:
     """Write a YAML file; each line of ``header`` becomes a comment above it."""
-    import yaml
-
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     plain = json.loads(json.dumps(body, allow_nan=False))
-    text = yaml.safe_dump(plain, sort_keys=False, width=100, default_flow_style=None)
-    write_atomically(path, (comment + text).encode())
+    write_atomically(path, (comment + yaml_text(plain)).encode())
 
 
 def parse(cls: type[T], data: object, *, where: str) -> T:

@@ -77,6 +77,26 @@ def yaml_mapping(text: bytes | str, *, where: str) -> dict[str, Any]:
     return body
 
 
+def yaml_text(body: Mapping[str, Any]) -> str:
+    """YAML that ``yaml_value`` reads back: words that it would take for numbers are quoted.
+
+    Raises:
+        BadArtifact: If the data hold what no file of ours does.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = None if _scalar(text) == text else "'"
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, quoted)
+    refuse_unnatural(body, where="what is to be written")
+    return yaml.dump(body, Dumper=Dumper, sort_keys=False, width=100, default_flow_style=None)
+
+
 def refuse_unnatural(data: object, *, where: str) -> None:
     """Refuse numbers and strings that no field of ours can hold, wherever they hide.
 

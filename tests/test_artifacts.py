@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
+from ofa.plain_data import yaml_mapping, yaml_text
 from ofa.space import Arch, SearchSpace
 
 
@@ -128,6 +131,27 @@ def test_yaml_is_written_under_its_header_and_read_back(tmp_path):
 
     assert path.read_text().startswith("# made by hand\n#\n# see below\nb: [1, 2]\n")
     assert artifacts.read_yaml(path) == {"b": [1, 2], "a": {"x": 0.5}}
+
+
+@settings(max_examples=300)
+@given(
+    text=st.from_regex(r"[-+0-9eE_.]{1,12}", fullmatch=True)
+    | st.text(st.characters(exclude_categories=("Cs", "Cc")))
+    | st.sampled_from(["null", "~", "True", "yes", "0x1F", "1:30", "2026-01-01", ".inf", "a: b"])
+)
+@example("55921e0669")  # the id of an arch, which a reader of YAML could take for infinity
+@example("0123456789")
+def test_words_that_look_like_numbers_stay_words(text):
+    body = {text: [text, {"x": text}], "float": 1e-7, "int": 12}
+
+    assert yaml_mapping(yaml_text(body), where="it") == body
+
+
+def test_what_yaml_cannot_hold_is_refused_before_it_is_written(tmp_path):
+    with pytest.raises(BadArtifact, match=r"holds the character"):
+        artifacts.write_yaml(tmp_path / "a.yaml", {"name": "\udcff"})
+
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

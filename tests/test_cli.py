@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from jsonargparse import Namespace
 
-from ofa.cli import COMMANDS, main
+from ofa.cli import COMMANDS, main, screen
 from ofa.pipeline import untracked
 
 ROOT = Path(__file__).parent.parent
@@ -111,13 +111,36 @@ def test_a_device_measured_here_has_nothing_to_draw(capsys):
     assert "ofa profile --device host" in capsys.readouterr().out
 
 
+def test_names_of_strangers_reach_the_terminal_as_they_are_and_obey_nobody(capsys, tmp_path):
+    folder = tmp_path / "board"
+    folder.mkdir()
+    described = (Path("devices/raspberry-pi-4/device.yaml")).read_text()
+    (folder / "device.yaml").write_text(
+        described.replace("name: Raspberry Pi 4 Model B", r'name: "[/x] A76 [rev/4] \e[2J"')
+    )
+
+    assert main(["devices", "show", str(folder)]) == 0
+
+    shown = capsys.readouterr().out
+    assert r"[/x] A76 [rev/4] \x1b[2J" in shown
+    assert f"ofa profile --device {folder}" in shown
+    table = screen.table("[/x] [red]")
+    table.add_row("Cortex-A76 [rev/4p1]", "[/x]", "")
+    screen.show(table)
+    screen.show("written to here/[lab]/far.zip")
+    shown = capsys.readouterr().out
+    for text in ("[/x] [red]", "Cortex-A76 [rev/4p1]", "here/[lab]/far.zip"):
+        assert text in shown
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["show"], "name a device: ofa devices show NAME"),
         (["show", "pixle"], "did you mean pixel"),
         (["adapt", "pixel"], "needs --measured FILE and --out FOLDER"),
-        (["adapt", "host", "--measured", "x.json", "--out", "x"], "host has no model to adapt"),
+        (["adapt", "host", "--measured", "x.json", "--out", "x"], "x.json: cannot be read"),
+        (["show", "x" * 300], "File name too long"),
         (["adapt", "pixel", "--measured", "x.json", "--out", "x"], "x.json: cannot be read"),
     ],
 )

@@ -14,7 +14,7 @@ import ofa.search.fleet as fleet_module
 from ofa.cli import main
 from ofa.errors import OfaError
 from ofa.fleet_files import read_fleet
-from ofa.pipeline import match_devices
+from ofa.pipeline import match_devices, read_fleet_file
 from ofa.pipeline.kept import Kept
 from ofa.run_files import read_front, read_subnet
 
@@ -138,10 +138,16 @@ def test_a_wrong_wish_is_refused_in_a_line(flags, mend, tmp_path, capsys):
 
 
 def test_patterns_name_devices_with_a_model():
-    found = match_devices(["devices/pixel*", "pixel1"])
+    found = match_devices(["pixel", "devices/pixel*", "pixel1"])
 
-    assert "pixel1" in found and "host" not in match_devices(["devices/*"])
+    assert found[0] == "pixel1" and "host" not in match_devices(["devices/*"])
     assert len(found) == len(set(found))
+
+
+def test_a_device_that_a_file_names_twice_gets_all_its_budgets(tmp_path):
+    (tmp_path / "fleet.yaml").write_text("devices: {note10: [0.6], 'note*': [25%, 0.6]}")
+
+    assert read_fleet_file(tmp_path / "fleet.yaml")["note10"] == ["0.6", "25%"]
 
 
 def test_a_pattern_without_a_match_is_refused():

@@ -11,9 +11,9 @@ from runtime.ssh_server import SSHD, ssh_server
 from ofa import pipeline
 from ofa.cli import main
 from ofa.errors import BadArtifact, TargetFailure
-from ofa.latency import load_device
+from ofa.latency import Description, Hardware, Runtime, load_device, load_model
 from ofa.latency.plan import informative_plan
-from ofa.latency.remembered import Memory
+from ofa.latency.remembered import Memory, Remembered
 from ofa.runtime import open_target
 from ofa.runtime.rounds import Protocol
 from ofa.shipped import shipped
@@ -115,6 +115,33 @@ def test_a_device_that_runs_another_version_than_told_is_refused(tmp_path):
 
     with pytest.raises(BadArtifact, match=r"runtime is onnxruntime 0\.1, but the device runs"):
         pipeline.profile(device=device, checkpoint="fashion_mnist", num=4)
+
+
+def test_what_is_remembered_of_another_board_or_version_is_not_used(tmp_path):
+    def described(target, version=None):
+        runtime = Runtime(name="onnxruntime", version=version)
+        hardware = Hardware(name="a board", soc="an soc", unit="cpu")
+        return Description(
+            hardware=hardware, runtime=runtime, precision="fp32", threads=1, batch=1, target=target
+        )
+
+    model = load_model(shipped("devices") / "pixel1" / "model.yaml")
+    kept = Remembered(
+        model=model, num=4, machine=("board", "onnxruntime 1.20"), reference_ms=1.0,
+        target="ssh://board",
+    )  # fmt: skip
+
+    assert kept.fits(described("ssh://board"))
+    assert kept.fits(described("ssh://board", "1.20"))
+    assert kept.fits(described("none"))
+    assert not kept.fits(described("ssh://other"))
+    assert not kept.fits(described("ssh://board", "1.21"))
+
+
+def test_measuring_again_what_no_one_can_reach_is_refused(capsys):
+    for flags in (["--fresh"], ["--num", "5"]):
+        line = fails(capsys, "profile", "--device", "pixel", *flags)
+        assert "nobody here can reach pixel" in line
 
 
 @pytest.mark.parametrize(

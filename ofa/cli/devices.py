@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 from ofa import pipeline
 from ofa.cli import screen
 from ofa.cli.command import Command
-from ofa.errors import UnknownDevice
+from ofa.errors import UnknownDevice, printable
 from ofa.latency import Device, LatencyModel, load_model
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 56, 16
@@ -43,8 +43,14 @@ class ListedDevice:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownDevice:
-    """What ``ofa devices show`` tells of a device; ``model`` is ``None`` if it is measured here."""
+    """What ``ofa devices show`` tells of a device.
 
+    Attributes:
+        asked: The name or folder it was asked for by.
+        model: ``None`` if it is measured here.
+    """
+
+    asked: str
     device: ListedDevice
     model: LatencyModel | None
 
@@ -77,7 +83,7 @@ def _run(
     device = pipeline.find_device(options.device)
     if options.action == "show":
         model = load_model(device.model_path) if device.model_path.exists() else None
-        return ShownDevice(device=_listed(device), model=model)
+        return ShownDevice(asked=options.device, device=_listed(device), model=model)
     if options.measured is None or options.out is None:
         raise UnknownDevice("ofa devices adapt needs --measured FILE and --out FOLDER")
     model = pipeline.adapt_device(
@@ -134,14 +140,15 @@ def _show_devices(devices: tuple[ListedDevice, ...]) -> None:
 
 def _show_device(shown: ShownDevice) -> None:
     listed, model = shown.device, shown.model
-    print(f"{listed.id}: {listed.hardware}, {listed.runtime}")
+    print(printable(f"{listed.id}: {listed.hardware}, {listed.runtime}"))
     if model is None:
-        print("measured here: ofa profile --device " + listed.id)
+        print(f"measured here: ofa profile --device {shown.asked}")
         return
     print(f"{model.label}, {model.fitted_ms[0]:.4g} to {model.fitted_ms[1]:.4g} ms")
     print(_sureness(model))
     for source in model.sources:
-        print(f"  {source.repository} @ {source.commit}, {source.path}: {source.rows} rows")
+        origin = f"{source.repository} @ {source.commit}, {source.path}"
+        print(printable(f"  {origin}: {source.rows} rows"))
     if model.evidence.points:
         print("\n" + _plot(model))
 

@@ -61,6 +61,7 @@ CHAPTERS["This shell"] = {"completion": completion_of(COMMANDS)}
 COMMANDS |= CHAPTERS["This shell"]
 
 _OF_THE_MACHINE = {
+    errno.ENAMETOOLONG,
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO,
     errno.EMFILE, errno.ENFILE, errno.ENOMEM,
 }  # fmt: skip

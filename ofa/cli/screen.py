@@ -22,14 +22,14 @@ def show(what: "Table | str") -> None:
     """Print a table or a line on stdout."""
     from rich.console import Console
 
-    Console(soft_wrap=isinstance(what, str)).print(what, highlight=False)
+    Console(soft_wrap=isinstance(what, str), markup=False).print(what, highlight=False)
 
 
 def show_next(command: str) -> None:
     """Tell somebody at a terminal what to type next; on stderr, so that results stay alone."""
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     if console.is_terminal:
         console.print(f"next: {command}", highlight=False, soft_wrap=True)
 

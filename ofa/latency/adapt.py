@@ -19,6 +19,7 @@ from ofa.latency.judge import Judgement, judge
 from ofa.latency.model import Label, LatencyModel, Source, most_work
 from ofa.latency.posterior import Design, Measured, Prior, design, posterior
 from ofa.latency.residual import Residual, reach_of
+from ofa.latency.rounds_file import MAX_MS, MIN_MS
 from ofa.space import AnyArch, AnySpace, macs, network
 
 MIN_NETWORKS = 3
@@ -26,8 +27,13 @@ MIN_NETWORKS = 3
 FASTEST_MS_PER_MMACS = {"cpu": 1e-3, "gpu": 1e-5, "npu": 1e-5}
 """Median ms per million multiply-accumulates, below which no such device is known to be."""
 SLOWEST_MS_PER_MMACS = 1e3
+FARTHEST = 30.0
+"""Times as fast, or as slow, as a known device, beyond which no device resembles it."""
+MIN_FOR_CALIBRATED = 20
+"""Networks, from which on what a device was told of itself outweighs the device it resembles."""
 NUM_DRAWS = 20
 _LARGEST_FOLDS = 40
+_MAX_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +59,7 @@ def adapt(
     measured: Sequence[Measured],
     *,
     source: Source,
-    label: Label = "transferred",
+    label: Label | None = None,
     base_weight: float = 1.0,
     seed: int = 0,
 ) -> LatencyModel:
@@ -63,7 +69,8 @@ def adapt(
         base: Model of a device that resembles it.
         measured: At least ``MIN_NETWORKS`` networks, of different sizes.
         source: Where the measurements come from.
-        label: What an estimate rests on.
+        label: What an estimate rests on; ``None`` calls it ``calibrated`` from
+            ``MIN_FOR_CALIBRATED`` networks on, else ``transferred``.
         base_weight: How much the base is trusted; 2 halves the differences expected.
 
     Raises:
@@ -71,7 +78,7 @@ def adapt(
     """
     if len(measured) < MIN_NETWORKS:
         raise BadArtifact(
-            f"measurements: {len(measured)} networks are too few to adapt to; "
+            f"measurements: {len(measured)} different networks are too few to adapt to; "
             f"measure {MIN_NETWORKS} or more, of different sizes"
         )
     data = design(measured, base.residual.reach if base.residual else reach_of(()))
@@ -79,7 +86,7 @@ def adapt(
     judged = judge_prior(prior, base.residual, data, names=[one.name for one in measured])
     draws = posterior(data, prior, residual=base.residual, num_draws=NUM_DRAWS, seed=seed)
     return LatencyModel(
-        label=label,
+        label=label or ("calibrated" if len(measured) >= MIN_FOR_CALIBRATED else "transferred"),
         fitted_ms=(float(data.latency_ms.min()), float(data.latency_ms.max())),
         fitted_work=most_work(data.features),
         noise=round(judged.noise, 4),
@@ -149,23 +156,52 @@ def check_units(
     )
 
 
+def check_likeness(base: LatencyModel, measured: Sequence[Measured], *, where: str) -> None:
+    """Refuse latencies that are in another unit, or of a device unlike the known one.
+
+    Raises:
+        BadArtifact: If their median ratio to the known device's latencies is beyond ``FARTHEST``.
+    """
+    ratio = float(
+        np.median([one.latency_ms / base.estimate(one.layers).latency_ms for one in measured])
+    )
+    if 1 / FARTHEST <= ratio <= FARTHEST:
+        return
+    guess = (
+        "if they are seconds, multiply them by 1000"
+        if ratio < 1
+        else "if they are microseconds, divide them by 1000"
+    )
+    raise BadArtifact(
+        f"{where}: the networks take {ratio:.2g} times what they take on the device it resembles; "
+        f"latencies are in ms: {guess}; else name a device nearer in speed"
+    )
+
+
 def read_measured(path: Path, space: AnySpace) -> tuple[Measured, ...]:
     """Measured subnets of a space: a JSON object ``{"networks": [{"arch": …, "latency_ms": …}]}``.
 
+    Of a subnet that comes several times the median counts, once.
+
     Raises:
-        BadArtifact: If the file is malformed, or a latency is not above 0.
+        BadArtifact: If the file is malformed, or a latency is not within ``MIN_MS`` and ``MAX_MS``.
         IllegalArch: If the space does not hold one of the archs.
     """
-    body = artifacts.read_foreign_json(path)
+    body = artifacts.read_foreign_json(path, max_bytes=_MAX_BYTES)
     rows = artifacts.parse(MeasuredFile, body, where=str(path)).networks
+    latencies_ms: dict[AnyArch, list[float]] = {}
     for number, row in enumerate(rows, start=1):
-        if row.latency_ms <= 0:
-            raise BadArtifact(f"{path}: network {number}: latency_ms is {row.latency_ms}; above 0")
+        if not MIN_MS <= row.latency_ms <= MAX_MS:
+            raise BadArtifact(
+                f"{path}: network {number}: latency_ms is {row.latency_ms}; give ms from {MIN_MS} "
+                f"to {MAX_MS:,.0f}"
+            )
+        latencies_ms.setdefault(row.arch, []).append(row.latency_ms)
     return tuple(
         Measured(
-            name=row.arch.id,
-            layers=network(space, row.arch).layers,
-            latency_ms=row.latency_ms,
+            name=arch.id,
+            layers=network(space, arch).layers,
+            latency_ms=float(np.median(repeats)),
         )
-        for row in rows
+        for arch, repeats in latencies_ms.items()
     )

@@ -120,6 +120,8 @@ def evidence_of(
 
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> float:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0  # equal latencies have no order to foretell
     return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])
 
 

@@ -29,7 +29,7 @@ Label = Literal["measured", "table-sum", "calibrated", "transferred", "uncalibra
 NORMAL_90 = 1.6449
 """Half-width of the central 90 % of a normal distribution, in standard deviations."""
 
-_ROUNDING = 1e-3  # of the mean of a row whose values were rounded, ms per unit
+_ROUNDING = 1e-3  # of the mean of a row whose values were rounded, relative to the largest
 _STRANGE_WORK = 3.0  # times as much of a feature as any fitted network has
 _LOWEST_RATIO = 0.05  # of a draw to the mean; far from what was measured, a draw may fall to 0
 
@@ -69,6 +69,10 @@ class Point:
     """Lower end of the 90 % interval of the estimate."""
     high_ms: float
     """Upper end of the 90 % interval of the estimate."""
+
+    def __post_init__(self) -> None:
+        if min(self.measured_ms, self.foretold_ms) <= 0:
+            raise BadArtifact(f"{self.name[:100]}: takes no time; measure it again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +138,7 @@ class LatencyModel:
     def __post_init__(self) -> None:
         if not self.draws or len({len(values) for values in self.draws.values()}) != 1:
             raise BadArtifact("draws: each row needs one value a draw, and there must be a row")
-        negative = [name for name in FEATURES if self._mean(name) < -_ROUNDING]
+        negative = [name for name in FEATURES if self._is_negative(name)]
         if negative:
             raise BadArtifact(f"draws: {negative[0]} is negative; no work takes less than 0 ms")
         if not any(sum(self.draws.get(name, ())) > 0 for name in FEATURES):
@@ -149,6 +153,10 @@ class LatencyModel:
     def _coefficients(self) -> Float[np.ndarray, "features draws"]:
         num_draws = len(next(iter(self.draws.values())))
         return np.array([self.draws.get(name, (0.0,) * num_draws) for name in FEATURES])
+
+    def _is_negative(self, name: str) -> bool:
+        values = self.draws.get(name, (0.0,))
+        return self._mean(name) < -_ROUNDING * max(1.0, *map(abs, values))
 
     def _mean(self, name: str) -> float:
         """Best estimate of one row of draws."""
@@ -204,7 +212,10 @@ class LatencyModel:
         if self.layers_ms and all(layer_key(layer) in self.layers_ms for layer in layers):
             return "table-sum"
         lowest_ms, highest_ms = self.fitted_ms
-        known = lowest_ms <= latency_ms <= highest_ms and not self._strange_work(layers)
+        slack = math.exp(self.noise)  # an estimate of a network that was fitted errs, too
+        known = lowest_ms / slack <= latency_ms <= highest_ms * slack and not self._strange_work(
+            layers
+        )
         return self.label if known else "uncalibrated"
 
     def _strange_work(self, layers: tuple[AnyLayer, ...]) -> list[str]:

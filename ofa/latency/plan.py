@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ofa import artifacts
+from ofa.errors import OfaError
 from ofa.latency.design import informative_subnets
 from ofa.latency.engines import engine_of
 from ofa.runtime import Precision
@@ -98,10 +99,19 @@ def informative_plan(
 
 
 def random_plan(plan: Plan, *, num: int, seed: int) -> Plan:
-    """As ``plan``, but with random subnets that it does not hold, to check a model on."""
+    """As ``plan``, but with random subnets that it does not hold, to check a model on.
+
+    Raises:
+        OfaError: If the space holds no others.
+    """
     encoding = encoding_of(plan.space)
     drawn = encoding.unique(encoding.sample(4 * num, np.random.default_rng(seed)))
     unseen = [arch for arch in encoding.decode(drawn) if arch.id not in plan.by_name]
+    if not unseen:
+        raise OfaError(
+            "no subnet is left to check the model on: it was fitted to all of the space; leave out "
+            "--check"
+        )
     return Plan(
         space=plan.space,
         archs=(plan.archs[0], *unseen[:num]),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ofa import artifacts
 from ofa.errors import BadArtifact, Disconnected, NoisyMachine
 from ofa.latency.plan import Plan
 from ofa.latency.rounds_file import append_round, begin_rounds, check_round, read_rounds
@@ -95,7 +96,7 @@ def settled(plan: Plan, done: Sequence[Round], *, who: str) -> Profile:
 
 def _resume(plan: Plan, target: AbstractTarget, path: Path) -> list[Round]:
     """The rounds that an earlier start wrote."""
-    if path.exists() and (done := read_rounds(path, plan)):
+    if artifacts.holds_a_line(path) and (done := read_rounds(path, plan)):
         _check_same(done[-1].provenance, target.describe(), where=str(path))
         return done
     begin_rounds(path, plan)

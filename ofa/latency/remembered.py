@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
-from ofa.latency.device import Device
+from ofa.latency.device import Description, Device
 from ofa.latency.fit_profile import fit_profile
 from ofa.latency.model import LatencyModel
 from ofa.latency.plan import Plan, informative_plan
@@ -34,12 +34,20 @@ class Remembered:
         num: Subnets that were asked for.
         machine: Machine and runtime that were measured.
         reference_ms: Latency of the reference, by which a disturbed machine is known.
+        target: Where it was measured, as ``Description.target``.
     """
 
     model: LatencyModel
     num: int
     machine: tuple[str, str]
     reference_ms: float
+    target: str = "none"
+
+    def fits(self, described: Description) -> bool:
+        """Whether it is of the board and the runtime that a description now names."""
+        told, moved = described.runtime, described.target != self.target
+        renewed = told.version and self.machine[1] != f"{told.name} {told.version}"
+        return not renewed and not (moved and "none" not in (described.target, self.target))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +113,7 @@ class Memory:
             num=num,
             machine=profile.provenance.identity,
             reference_ms=profile.timings[0].median_ms,
+            target=self.device.description.target,
         )
         body = {
             "profile": asdict(made),

@@ -15,13 +15,13 @@ from ofa.runtime.bundle import SCHEMA
 from ofa.runtime.rounds import Round
 from ofa.runtime.timing import Timing
 
-_MIN_MS, _MAX_MS = 1e-3, 3.6e6
+MIN_MS, MAX_MS = 1e-3, 3.6e6
 """No runtime answers within a microsecond, and nobody waits for an hour."""
 
 
 def begin_rounds(path: Path, plan: Plan) -> None:
     """Write the heading, unless it is there."""
-    if not path.exists() or not artifacts.read_lines(path):
+    if not artifacts.holds_a_line(path):
         path.unlink(missing_ok=True)
         heading = {"schema": SCHEMA, "identity": plan.identity()}
         artifacts.append_line(path, {**heading, "made_by": artifacts.provenance()})
@@ -93,5 +93,5 @@ def _check_identity(path: Path, found: object, plan: Plan) -> None:
 
 
 def _is_plausible(timing: Timing) -> bool:
-    rising = _MIN_MS < timing.p10_ms <= timing.median_ms <= timing.p90_ms < _MAX_MS
+    rising = MIN_MS < timing.p10_ms <= timing.median_ms <= timing.p90_ms < MAX_MS
     return rising and timing.repeats >= 1

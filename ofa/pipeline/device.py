@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofa import artifacts
-from ofa.errors import BadArtifact, NoisyMachine
+from ofa.errors import BadArtifact, NoisyMachine, OfaError
 from ofa.latency import Device, Evidence, LatencyModel, list_devices, load_device, load_model
 from ofa.opened import find_checkpoint, open_supernet
 from ofa.runtime import AbstractTarget, open_target
 from ofa.shipped import shipped
 
 if TYPE_CHECKING:
-    from ofa.latency.remembered import Memory
+    from ofa.latency.remembered import Memory, Remembered
 
 
 def devices() -> tuple[Device, ...]:
@@ -46,11 +46,16 @@ def profile(
     """
     found = find_device(device)
     out_of_reach = found.description.target == "none"
+    if out_of_reach and (fresh or num is not None):
+        raise OfaError(
+            f"nobody here can reach {device} (target: none) to measure it; leave out --fresh and "
+            "--num, or pack what to run there with --pack"
+        )
     if out_of_reach and not _folder(found).exists() and found.model_path.exists():
         return load_model(found.model_path)  # the common case, which needs no checkpoint
     memory = _memory(found, checkpoint)
-    kept = None if fresh and not out_of_reach else memory.recall()
-    if kept and (out_of_reach or num in (None, kept.num)) and not _is_stale(found, kept.machine):
+    kept = None if fresh else memory.recall()
+    if kept and num in (None, kept.num) and not _is_stale(found, kept):
         return kept.model
     if not out_of_reach:
         return memory.measure(target_of(found), num=num, fresh=fresh)
@@ -84,6 +89,7 @@ def check_profile(*, device: str, checkpoint: str, num: int, seed: int = 1) -> E
 
     Raises:
         NoisyMachine: If the reference takes another time than when the device was profiled.
+        OfaError: If the model was fitted to every subnet of the space.
     """
     from ofa.latency.fit_profile import check_model
     from ofa.latency.plan import random_plan
@@ -93,10 +99,10 @@ def check_profile(*, device: str, checkpoint: str, num: int, seed: int = 1) -> E
     target = target_of(found)
     model = profile(device=device, checkpoint=checkpoint)
     memory = _memory(found, checkpoint)
-    plan = random_plan(memory.plan(None), num=num, seed=seed)
-    timed = run_plan(plan, target)
     kept = memory.recall()
     assert kept is not None
+    plan = random_plan(memory.plan(kept.num), num=num, seed=seed)
+    timed = run_plan(plan, target)
     drift = timed.timings[0].median_ms / kept.reference_ms - 1
     if abs(drift) > plan.protocol.max_drift:
         raise NoisyMachine(
@@ -169,9 +175,12 @@ def _folder(device: Device) -> Path:
     return device.folder / "profiles"
 
 
-def _is_stale(device: Device, machine: tuple[str, str]) -> bool:
-    """Whether this machine is no longer the one remembered; others are not asked."""
-    return device.description.target == "local" and target_of(device).describe().identity != machine
+def _is_stale(device: Device, kept: "Remembered") -> bool:
+    """Whether a device is no longer the one remembered; only this machine itself is asked."""
+    runs = device.description
+    if not kept.fits(runs):
+        return True
+    return runs.target == "local" and target_of(device).describe().identity != kept.machine
 
 
 _README = """\

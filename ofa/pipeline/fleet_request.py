@@ -33,17 +33,17 @@ class FleetFile:
 
 
 def read_fleet_file(path: Path) -> dict[str, list[str]]:
-    """Budgets of every device that a fleet file names.
+    """Budgets of every device that a fleet file names; all of them, if it does several times.
 
     Raises:
         BadArtifact: If the file is missing or malformed.
     """
     wish = artifacts.parse(FleetFile, artifacts.read_yaml(path), where=str(path))
-    return {
-        device: [str(budget) for budget in budgets]
-        for pattern, budgets in wish.devices.items()
-        for device in match_devices([pattern])
-    }
+    found: dict[str, dict[str, None]] = {}
+    for pattern, budgets in wish.devices.items():
+        for device in match_devices([pattern]):
+            found.setdefault(device, {}).update(dict.fromkeys(map(str, budgets)))
+    return {device: list(budgets) for device, budgets in found.items()}
 
 
 def match_devices(patterns: Sequence[str]) -> list[str]:
@@ -56,10 +56,13 @@ def match_devices(patterns: Sequence[str]) -> list[str]:
         UnknownDevice: If a pattern matches nothing.
     """
     found: dict[str, None] = {}
-    modelled = [device for device in known_devices() if device.model_path.exists()]
+    known = known_devices()
+    modelled = [device for device in known if device.model_path.exists()]
+    ids = {name: device.id for device in known for name in device.names}
     for pattern in patterns:
         if not re.search(r"[*?\[]", pattern):
-            found[pattern] = None
+            is_folder = (Path(pattern) / "device.yaml").is_file()
+            found[pattern if is_folder else ids.get(pattern, pattern)] = None
             continue
         wanted = pattern.removeprefix("devices/")
         names = [device.id for device in modelled if fnmatch(device.id, wanted)]

@@ -1,7 +1,7 @@
 """A known device is adapted to a new one from few networks, in milliseconds and no other unit."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from ofa import pipeline
 from ofa.errors import BadArtifact, IllegalArch
 from ofa.latency import Source, load_device, load_model
-from ofa.latency.adapt import adapt, check_units, read_measured
+from ofa.latency.adapt import adapt, check_likeness, check_units, read_measured
 from ofa.latency.judge import judge, noise_of
 from ofa.latency.posterior import Measured, design
 from ofa.latency.residual import reach_of
@@ -47,6 +47,7 @@ def test_eight_networks_carry_a_device_over_to_another():
     ]
     assert np.mean(errors) < 0.03
     assert model.label == "transferred"
+    assert adapt(BASE, networks(ARCHS[:20]), source=SOURCE).label == "calibrated"
     assert model.sources[0].repository == "a desk"
     assert model.evidence.num_networks == len(model.evidence.points) == 8
 
@@ -63,7 +64,9 @@ def test_intervals_hold_about_nine_in_ten_networks_not_seen():
 
 
 def test_two_networks_are_too_few():
-    with pytest.raises(BadArtifact, match=r"2 networks are too few to adapt to; measure 3"):
+    with pytest.raises(
+        BadArtifact, match=r"2 different networks are too few to adapt to; measure 3"
+    ):
         adapt(BASE, networks(ARCHS[:2]), source=SOURCE)
 
 
@@ -137,13 +140,72 @@ def test_a_maker_adapts_a_device_from_a_file_and_searches_for_it(tmp_path):
     assert model.evidence.mape_percent < 5
 
 
-def test_a_file_in_seconds_is_refused(tmp_path):
-    path = measured_file(tmp_path / "networks.json", factor=1e-3)
+@pytest.mark.parametrize("device", ["note10", "raspberry-pi-4", "jetson-nano", "2080ti"])
+@pytest.mark.parametrize(
+    ("factor", "message"), [(1e-3, "if they are seconds"), (1e3, "if they are microseconds")]
+)
+def test_a_file_in_another_unit_is_refused_for_fast_and_slow_devices(factor, message, device):
+    base = load_model(load_device(SHIPPED, device).model_path)
+    table = [
+        replace(one, latency_ms=factor * base.estimate(one.layers).latency_ms)
+        for one in networks(ARCHS[:5])
+    ]
 
-    with pytest.raises(BadArtifact, match=r"networks.json: .* are they seconds"):
+    with pytest.raises(BadArtifact, match=rf"networks.json: .*{message}"):
+        check_likeness(base, table, where="networks.json")
+
+
+def test_a_file_in_another_unit_leaves_no_device_behind(tmp_path):
+    path = measured_file(tmp_path / "networks.json", factor=100)
+
+    with pytest.raises(BadArtifact, match=r"networks.json: the networks take 1e\+02 times"):
         pipeline.adapt_device(
             device="note10", measured=path, checkpoint="fashion_mnist", out=tmp_path / "x"
         )
+
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_network_that_comes_several_times_counts_once(tmp_path):
+    path = measured_file(tmp_path / "networks.json")
+    rows = json.loads(path.read_text())["networks"]
+    slower = [row | {"latency_ms": 1.5 * row["latency_ms"]} for row in rows]
+    path.write_text(json.dumps({"networks": rows + slower + rows}))
+
+    measured = read_measured(path, open_supernet(find_checkpoint("fashion_mnist"))[1].space)
+
+    assert [one.latency_ms for one in measured] == [row["latency_ms"] for row in rows]
+
+
+def test_equal_latencies_say_nothing_of_the_order(tmp_path):
+    path = measured_file(tmp_path / "networks.json")
+    rows = json.loads(path.read_text())["networks"]
+    middle = sorted(row["latency_ms"] for row in rows)[2]
+    path.write_text(json.dumps({"networks": [row | {"latency_ms": middle} for row in rows]}))
+
+    model = pipeline.adapt_device(
+        device="note10", measured=path, checkpoint="fashion_mnist", out=tmp_path / "x"
+    )
+
+    assert model.evidence.spearman == 0
+
+
+def test_a_description_written_by_hand_is_not_overwritten(tmp_path):
+    path, out = measured_file(tmp_path / "networks.json"), tmp_path / "pi5"
+    out.mkdir()
+    by_hand = (SHIPPED / "raspberry-pi-4" / "device.yaml").read_text()
+    (out / "device.yaml").write_text(by_hand)
+    about = {"device": "note10", "measured": path, "checkpoint": "fashion_mnist"}
+
+    with pytest.raises(BadArtifact, match=r"device\.yaml: describes 'Raspberry Pi 4.* already"):
+        pipeline.adapt_device(**about, out=out)
+
+    assert (out / "device.yaml").read_text() == by_hand
+    assert len(list(out.iterdir())) == 1
+    with pytest.raises(BadArtifact, match="device name 'my phone'"):
+        pipeline.adapt_device(**about, out=tmp_path / "my phone")
+    again = [pipeline.adapt_device(**about, out=tmp_path / "mine") for _ in range(2)]
+    assert again[0] == again[1]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +231,9 @@ def test_a_network_of_another_space_is_refused(tmp_path):
         read_measured(path, open_supernet(find_checkpoint("fashion_mnist"))[1].space)
 
 
-def test_a_latency_of_nothing_is_refused(tmp_path):
-    path = measured_file(tmp_path / "networks.json", factor=0.0)
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1e-310, 1e9])
+def test_a_latency_that_no_device_has_is_refused(factor, tmp_path):
+    path = measured_file(tmp_path / "networks.json", factor=factor)
 
-    with pytest.raises(BadArtifact, match=r"network 1: latency_ms is 0.0"):
+    with pytest.raises(BadArtifact, match=r"network 1: latency_ms is .*; give ms from 0.001"):
         read_measured(path, open_supernet(find_checkpoint("fashion_mnist"))[1].space)

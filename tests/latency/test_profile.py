@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 from latency.machines import Machine, latency_ms
 
-from ofa.errors import BadArtifact, Disconnected, NoisyMachine, TargetFailure
+from ofa.errors import BadArtifact, Disconnected, NoisyMachine, OfaError, TargetFailure
 from ofa.latency.fit_profile import check_model, fit_profile
 from ofa.latency.plan import informative_plan, random_plan
 from ofa.latency.profile import run_plan
@@ -132,6 +133,24 @@ def test_a_profile_that_was_cut_off_goes_on_where_it_stopped(tmp_path):
     assert machine.rounds == plan.rounds[1:]
     assert [timing.median_ms for timing in profile.timings] == list(machine.known_ms.values())
     assert len(read_rounds(path, plan)) == 3
+
+
+@pytest.mark.parametrize("left", [b"", b'{"schema": {"na'])
+def test_a_profile_that_was_cut_off_in_its_first_line_starts_again(left, tmp_path):
+    plan, path = plan_of(20), tmp_path / "rounds.jsonl"
+    path.write_bytes(left)
+
+    run_plan(plan, machine_for(plan), path)
+
+    assert len(read_rounds(path, plan)) == 3
+
+
+def test_a_check_in_a_space_that_was_timed_whole_is_refused():
+    few = replace(SPACE, resolutions=(28,), kernel_sizes=(3,), depths=(1,), expand_ratios=(2, 3))
+    plan = informative_plan(few, num=50)
+
+    with pytest.raises(OfaError, match="no subnet is left to check the model on"):
+        random_plan(plan, num=10, seed=1)
 
 
 def test_a_profile_killed_in_mid_round_is_resumed_by_the_next_start(tmp_path):

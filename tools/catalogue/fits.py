@@ -53,7 +53,6 @@ TABLES = {
         rows=72,
     ),
 }
-MIN_FOR_CALIBRATED = 20
 
 
 def fit(entry: Entry, data: Path, models: Mapping[str, LatencyModel]) -> LatencyModel:
@@ -77,8 +76,7 @@ def fit_networks(
         table = _completed(read_layers(entry.id, data), base)
         model = adapt(table, networks, source=source, label="calibrated")
         return replace(model, sources=(TABLES[entry.id], source, TABLES["note10"]))
-    label = "calibrated" if len(networks) >= MIN_FOR_CALIBRATED else "transferred"
-    return adapt(base, networks, source=source, label=label)
+    return adapt(base, networks, source=source)
 
 
 def fit_many(networks: Sequence[Measured], source: Source) -> LatencyModel:
