@@ -32,6 +32,7 @@ from ofa.deploy.manifest import (
     Target,
     Top1,
     origin,
+    resize_steps,
 )
 from ofa.deploy.picture import FrontPoint
 from ofa.deploy.report import ReportData, class_accuracies, render_front, render_report
@@ -220,6 +221,7 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
             resolution=notes.arch.resolution,
             mean=notes.mean,
             std=notes.std,
+            resize=resize_steps(notes.space, notes.arch.resolution),
         ),
         target=_target(order.device),
         budget_ms=outcome.budget_ms,

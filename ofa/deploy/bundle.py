@@ -41,6 +41,8 @@ RUN = "run.py"
 LICENSES = "LICENSES.txt"
 MANIFEST = "manifest.json"
 SEAL = "manifest.json.sha256"
+VERSION = 3
+"""Of the manifest; counted up when a field changes its meaning."""
 
 _ALWAYS = {ENGINE, ARCH, REPORT, FRONT, RUN, LICENSES, MANIFEST, SEAL}
 _LEGAL = _ALWAYS | {WEIGHTS}
@@ -134,7 +136,9 @@ def bundle_contents(
         contents[WEIGHTS] = artifacts.packed_tensors(weights, notes)
     hashes = {name: hashlib.sha256(contents[name]).hexdigest() for name in sorted(contents)}
     whole = asdict(replace(manifest, files=hashes))
-    contents[MANIFEST] = artifacts.json_artifact(whole, schema="manifest", version=2, inputs=inputs)
+    contents[MANIFEST] = artifacts.json_artifact(
+        whole, schema="manifest", version=VERSION, inputs=inputs
+    )
     seal = f"{hashlib.sha256(contents[MANIFEST]).hexdigest()}  {MANIFEST}\n"
     return {**contents, SEAL: seal.encode()}
 
@@ -168,7 +172,7 @@ def load_bundle(path: Path) -> Bundle:
     _check_names(path, present, expected=_ALWAYS, legal={n for n in present if _is_legal(n)})
     _check_hash(path / MANIFEST, contents[MANIFEST], _sealed_hash(path, contents[SEAL]))
     body = artifacts.checked_json(
-        contents[MANIFEST], schema="manifest", version=2, where=path / MANIFEST
+        contents[MANIFEST], schema="manifest", version=VERSION, where=path / MANIFEST
     )
     origin = {key: body.pop(key, None) for key in ("made_by", "inputs")}
     del body["schema"]

@@ -171,8 +171,8 @@ class Input:
         resolution: Height and width, px.
         mean: Mean of each channel, as a share of the largest pixel.
         std: Standard deviation of each channel, likewise.
+        resize: How an image of another size is brought to ``resolution``, see ``resize_steps``.
         layout: Order of the axes.
-        resize: How an image of another size is brought to ``resolution``.
     """
 
     type: Literal["uint8", "float32"]
@@ -180,8 +180,8 @@ class Input:
     resolution: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resize: str
     layout: str = "batch, channels, height, width"
-    resize: str = "center square, bilinear with antialiasing, rounded to uint8"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,6 +283,19 @@ class Manifest:
     def deployed_latency(self) -> Latency:
         """Latency on the target: measured where it could be, else estimated."""
         return self.measured or self.estimated
+
+
+def resize_steps(space: AnySpace, resolution: int) -> str:
+    """How test images were brought to ``resolution``; the engine's accuracy holds for no other way.
+
+    Images are kept as squares of the largest resolution of the space, whatever the arch takes.
+    """
+    largest = max(space.resolutions)
+    again = f", then resized to {resolution} px" if resolution != largest else ""
+    return (
+        f"shorter side resized to {largest} px, center square of {largest} px cropped{again}; "
+        "bilinear with antialiasing, rounded to uint8 after each resize"
+    )
 
 
 def origin(inputs: Mapping[str, Path]) -> Origin:

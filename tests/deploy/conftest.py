@@ -23,6 +23,7 @@ from ofa.deploy import (
     Top1,
     class_accuracies,
 )
+from ofa.deploy.manifest import resize_steps
 from ofa.runtime.onnx_export import export_onnx
 from ofa.space import (
     Arch,
@@ -91,7 +92,14 @@ def manifest(arch, engine):
         arch=arch,
         space=SPACE,
         classes=CLASSES,
-        input=Input(type="uint8", channels=1, resolution=arch.resolution, mean=MEAN, std=STD),
+        input=Input(
+            type="uint8",
+            channels=1,
+            resolution=arch.resolution,
+            mean=MEAN,
+            std=STD,
+            resize=resize_steps(SPACE, arch.resolution),
+        ),
         target=Target(
             id="phone",
             hardware="Phone <One>, Chip 821, cpu",

@@ -5,6 +5,7 @@ import pytest
 
 from ofa import artifacts
 from ofa.deploy import Manifest, origin
+from ofa.deploy.manifest import resize_steps
 from ofa.errors import BadArtifact, IllegalArch
 
 
@@ -25,6 +26,16 @@ def test_an_input_of_another_size_than_the_archs_is_refused(manifest):
 def test_classes_that_do_not_name_every_logit_are_refused(manifest):
     with pytest.raises(BadArtifact, match="2 names, but the space has 3"):
         replace(manifest, classes=("coat", "boot"))
+
+
+def test_an_input_tells_every_resize_that_its_images_went_through(manifest):
+    space = manifest.space
+
+    assert max(space.resolutions) == 16
+    assert resize_steps(space, 16).startswith(
+        "shorter side resized to 16 px, center square of 16 px cropped; bilinear"
+    )
+    assert "cropped, then resized to 12 px; bilinear" in resize_steps(space, 12)
 
 
 def test_an_origin_tells_the_maker_and_the_hash_of_every_file(tmp_path):

@@ -55,7 +55,9 @@ def _manifest() -> Manifest:
     )  # fmt: skip
     return Manifest(
         arch=replace(ARCH, resolution=16), space=SPACE, classes=CLASSES,
-        input=Input(type="uint8", channels=1, resolution=16, mean=(0.3,), std=(0.35,)),
+        input=Input(
+            type="uint8", channels=1, resolution=16, mean=(0.3,), std=(0.35,), resize="x",
+        ),
         target=Target(id="p", hardware="P", runtime="x", precision="fp32", threads=1, batch=1),
         budget_ms=8.0, budget_origin="asked",
         attempts=(Attempt(searched_ms=8.0, estimated_ms=7.6, measured_ms=None),),
