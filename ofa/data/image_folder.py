@@ -10,6 +10,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from ofa.artifacts import digest
+from ofa.data.decode import decode
 from ofa.data.images import ImageSet
 from ofa.errors import BadData
 
@@ -44,7 +45,7 @@ class FolderImages:
         Raises:
             BadData: If the file is not a readable image.
         """
-        return _decode(self.paths[index], channels=self.channels)
+        return decode(self.paths[index], channels=self.channels)
 
     def batch(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c s s"]:
         """Several images, resized and cropped to squares."""
@@ -158,14 +159,3 @@ def _part_folder(root: Path, part: Literal["train", "test"]) -> Path:
             f"{folders[0]}: no such folder{others}; put images into {folders[0]}/<class>/"
         )
     return found
-
-
-def _decode(path: Path, *, channels: int) -> Tensor:
-    from PIL import Image, UnidentifiedImageError
-    from torchvision.transforms.v2.functional import pil_to_tensor
-
-    try:
-        with Image.open(path) as file:
-            return pil_to_tensor(file.convert({1: "L", 3: "RGB"}[channels]))
-    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-        raise BadData(f"{path}: not a readable image ({error}); mend or remove it") from error

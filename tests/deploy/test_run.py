@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from ofa.data import resized
+from ofa.data.decode import decode
 from ofa.data.image_folder import square
 from ofa.deploy import bundle_contents, load_bundle, write_bundle
 from ofa.runtime.onnx_export import export_onnx
@@ -92,6 +93,40 @@ def test_an_image_is_resized_as_the_test_images_were(photo, pixels_of, size):
     shipped = pixels_of(picture)
 
     assert np.abs(shipped.astype(int) - measured).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["turned.jpg", "16 bits.png", "32 bits.tif", "clear.png"])
+def test_a_file_is_decoded_as_for_training(photo, pixels_of, kind):
+    gray, path = Image.open(photo(20, 16)), photo(20, 16).with_name(kind)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    levels = np.asarray(gray)
+    image = {
+        "turned.jpg": gray,
+        "16 bits.png": Image.fromarray(levels.astype(np.uint16) * 257),
+        "32 bits.tif": Image.fromarray(levels.astype(np.int32) * 257),
+        "clear.png": Image.fromarray(np.stack([levels // 2, levels], axis=-1)),
+    }[kind]
+    image.save(path, **({"exif": turned} if kind == "turned.jpg" else {}))
+    trained = resized(square(decode(path, channels=1), 16)[None], 12).numpy()
+
+    shipped = pixels_of(path)
+
+    assert np.abs(shipped.astype(int) - trained).max() <= 1
+
+
+def test_a_file_that_is_no_image_is_named_and_the_others_are_classified(bundle, photo, tmp_path):
+    broken, missing, floating = (tmp_path / name for name in ("broken.png", "no.png", "f.tif"))
+    broken.write_bytes(b"\x89PNG nothing")
+    Image.new("F", (20, 20), 0.5).save(floating)
+    good = photo(20, 20)
+
+    done = run(bundle, broken, missing, floating, good)
+
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{good}: ") and done.stdout.count("\n") == 1
+    for path, line in zip((broken, missing, floating), done.stderr.splitlines(), strict=True):
+        assert line.startswith(f"{path}: not a readable image (")
 
 
 def test_a_changed_engine_is_refused(bundle):
