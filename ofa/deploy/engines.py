@@ -75,8 +75,9 @@ class BuiltEngine:
 
     @property
     def num_bytes(self) -> int:
-        """Size of the file that is loaded."""
-        return len(next(iter(self.files.values())))
+        """Size of what is loaded: the first file, and those that the runtime loads with it."""
+        loaded = (next(iter(self.files)), *RUNTIMES[self.request.runtime].loaded_with)
+        return sum(len(self.files[name]) for name in loaded)
 
 
 def build_engine(

@@ -84,7 +84,8 @@ class ShippedEngine:
         precision: Arithmetic of weights and activations.
         capability: Hardware it was built for; ``None`` if it runs wherever its runtime does.
         files: Its files; the first is the one to load.
-        num_bytes: Size of these together.
+        num_bytes: Size of what is loaded: the first, with its weights where they lie apart. The
+            same engine in another form, e.g. ``engine.ort``, is not counted.
         top1: On the test split, percent; ``None`` if it cannot run where the bundle was built.
         here: Latency on the machine that built it; ``None`` if it cannot run there.
         load: How to load it.
@@ -147,7 +148,7 @@ class Cost:
         macs: Multiply-accumulates.
         params: Trainable parameters.
         activation_bytes: Peak of activations alive at once, float32.
-        engine_bytes: Size of the engine's file.
+        engine_bytes: Size of what is loaded of the engine.
     """
 
     macs: int

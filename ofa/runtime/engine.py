@@ -103,6 +103,8 @@ class Runtime:
             an engine runs anywhere the runtime does, or only where it was built.
         builder: Turns a network into the files of an engine for one capability or ``None``.
         loader: Makes a session of the files of an engine, given the number of threads.
+        loaded_with: Names of the files that are loaded along with the first; any other file is the
+            same engine in another form.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Runtime:
     capabilities: tuple[str, ...] = ()
     builder: Callable[[Source, str | None], EngineFiles]
     loader: Callable[[EngineFiles, int], AbstractSession]
+    loaded_with: tuple[str, ...] = ()
 
     def available(self) -> bool:
         """Whether the runtime is installed."""

@@ -110,4 +110,5 @@ OPENVINO = Runtime(
     profile=UNSIGNED,
     builder=_build,
     loader=_load,
+    loaded_with=(WEIGHTS_FILE,),
 )

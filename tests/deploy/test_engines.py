@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ofa.deploy import EngineCache, EngineRequest
-from ofa.deploy.engines import build_engine
+from ofa.deploy.engines import BuiltEngine, build_engine
 from ofa.evaluate import QuantizationImages
 from ofa.runtime.onnx_export import FromPixels
 
@@ -49,3 +49,23 @@ def test_images_are_nothing_to_an_engine_of_full_precision(build, settling):
     others = replace(settling, labels=settling.labels + 1)
 
     assert build("fp32", settling) == build("fp32", others)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "files", "num_bytes"),
+    [
+        ("openvino", {"engine.xml": b"graph", "engine.bin": b"weights"}, 12),
+        ("onnxruntime", {"engine.onnx": b"whole", "engine.ort": b"again"}, 5),
+        ("qnn", {"engine.onnx": b"whole", "engine.context.onnx": b"again"}, 5),
+    ],
+)
+def test_the_size_of_an_engine_is_that_of_all_files_that_are_loaded(runtime, files, num_bytes):
+    engine = BuiltEngine(
+        request=EngineRequest(runtime=runtime, precision="fp32"),
+        version="1",
+        onnx=b"graph",
+        files=files,
+        session=None,
+    )
+
+    assert engine.num_bytes == num_bytes
