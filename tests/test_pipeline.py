@@ -16,6 +16,7 @@ from ofa.checkpoint import append_accuracy, read_accuracy, read_supernet
 from ofa.cli import main
 from ofa.deploy import (
     EngineCache,
+    EngineRequest,
     assemble,
     build,
     bundle_contents,
@@ -244,14 +245,19 @@ class Moody(AbstractTarget):
         return dict.fromkeys(engines, timing)
 
 
-@pytest.mark.parametrize("medians_ms", [[1.0, 2.0], [2.0, 1.0]])
-def test_of_two_timings_some_seconds_apart_the_slower_counts(bundle, run, medians_ms):
-    order = prepare(
+@pytest.fixture
+def order(bundle, run):
+    """What the bundle was made from."""
+    return prepare(
         subnet=run / "subnets" / bundle.manifest.arch.id,
         front=run / "fronts" / "pixel1.json",
         checkpoint=str(run),
         wish=pipeline.Wish(),
     )
+
+
+@pytest.mark.parametrize("medians_ms", [[1.0, 2.0], [2.0, 1.0]])
+def test_of_two_timings_some_seconds_apart_the_slower_counts(order, medians_ms):
     runs = replace(order.device.description, batch=4)
     device = replace(order.device, description=runs)
     order = replace(order, target=Moody(medians_ms), device=device)
@@ -263,6 +269,20 @@ def test_of_two_timings_some_seconds_apart_the_slower_counts(bundle, run, median
     assert manifest.measured.latency_ms == manifest.attempts[-1].measured_ms == 2.0
     assert manifest.measured.high_ms == pytest.approx(2.2)
     assert manifest.measured.machine.endswith("4 images a run")
+
+
+def test_an_engine_that_cannot_run_here_has_no_top1_of_its_own(order):
+    built = build(order, EngineCache(folder=None))
+    (portable,) = built.engines
+    elsewhere = EngineRequest(runtime="tensorrt", precision="fp32")
+    meant = replace(portable, request=elsewhere, session=None, unchecked="needs a GPU")
+    built = replace(built, engines=(portable, meant))
+
+    manifest = assemble(order, built, (attempt_of(order, built),)).manifest
+
+    assert manifest.engine == "tensorrt-fp32" and manifest.shipped.top1 is None
+    assert manifest.top1.counted_by == "onnxruntime-fp32"
+    assert manifest.top1.test == manifest.engines[0].top1
 
 
 def test_a_bundle_whose_ladder_fails_is_kept_aside_with_its_report(bundle, run, monkeypatch):

@@ -87,6 +87,9 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
     known = top1.predicted_rmse is not None
     predicted = f"predicted, ± {top1.predicted_rmse:.2f}" if known else "predicted, error unknown"
     searches = len(manifest.attempts)
+    judged = ""
+    if top1.counted_by != manifest.engine:
+        judged = ", by the portable engine; this one was not run here"
     times = f", kept after {searches} searches" if searches > 1 else ""
     rows = [
         ("budget", f"{manifest.budget_ms:.3f} ms", f"{manifest.budget_origin}{times}"),
@@ -101,7 +104,7 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
         *rows,
         ("top-1", f"{top1.predicted:.2f} %", predicted),
         ("", f"{top1.search:.2f} %", f"measured, {top1.num_search_images:,} search images"),
-        ("", f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images"),
+        ("", f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images{judged}"),
         ("arch", f"{cost.macs / 1e6:.2f} M MACs", manifest.arch.describe()),
         ("size", f"{cost.params / 1e3:.1f} k params", f"engine {cost.engine_bytes / 1000:,.1f} kB"),
         *(_rung_row(rung) for rung in manifest.ladder.rungs),

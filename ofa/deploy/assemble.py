@@ -209,7 +209,8 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
     measured = _slower(built.measured, _timed_again(order, built))
     if measured is not None:
         attempts = (*attempts[:-1], replace(attempts[-1], measured_ms=measured.latency_ms))
-    predicted = climbed.predicted.get(built.meant.request.name, climbed.predicted[PORTABLE.name])
+    judge = climbed.judge(built.meant.request.name, portable=PORTABLE.name)
+    predicted = climbed.predicted[judge]
     shipped = tuple(_shipped(engine, built, climbed.top1) for engine in built.engines)
     manifest = Manifest(
         arch=notes.arch,
@@ -235,8 +236,9 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
             if outcome.chosen.search_top1 is None
             else outcome.chosen.search_top1,
             num_search_images=len(order.search),
-            test=100 * float((predicted == labels).mean()),
+            test=climbed.top1[judge],
             num_test_images=len(labels),
+            counted_by=judge,
         ),
         estimated=estimated(order.model.estimate(layers.layers), order.device),
         measured=measured,

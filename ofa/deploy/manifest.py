@@ -128,8 +128,10 @@ class Top1:
             ``None`` for an imported predictor.
         search: Measured on the search split, recalibrated: by this the subnet was chosen.
         num_search_images: Images of the search split.
-        test: Measured on the test split, by the shipped engine.
+        test: Measured on the test split.
         num_test_images: Images of the test split.
+        counted_by: Name of the engine that labeled the test images: the one that is meant for the
+            target, or the portable one, if the other could not run where the bundle was built.
     """
 
     predicted: float
@@ -138,6 +140,7 @@ class Top1:
     num_search_images: int
     test: float
     num_test_images: int
+    counted_by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,10 +273,15 @@ class Manifest:
                 f"classes: {len(self.classes)} names, but the space has {self.space.num_classes}; "
                 "deploy the subnet again"
             )
-        if self.engine not in {engine.name for engine in self.engines}:
-            raise BadArtifact(
-                f"engine: {self.engine!r} is none of engines; deploy the subnet again"
-            )
+        names = {engine.name for engine in self.engines}
+        for field_name, name in (
+            ("engine", self.engine),
+            ("top1.counted_by", self.top1.counted_by),
+        ):
+            if name not in names:
+                raise BadArtifact(
+                    f"{field_name}: {name!r} is none of engines; deploy the subnet again"
+                )
 
     @property
     def shipped(self) -> ShippedEngine:

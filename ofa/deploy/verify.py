@@ -29,6 +29,10 @@ class Climbed:
     predicted: Mapping[str, Int64[np.ndarray, "n"]]
     top1: Mapping[str, float]
 
+    def judge(self, meant: str, *, portable: str) -> str:
+        """The engine whose labels speak for the bundle: the one meant, if it could run here."""
+        return meant if meant in self.predicted else portable
+
 
 def climb_forms(
     *,

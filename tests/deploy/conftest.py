@@ -118,6 +118,7 @@ def manifest(arch, engine):
             num_search_images=10_000,
             test=93.87,
             num_test_images=10_000,
+            counted_by="onnxruntime-fp32",
         ),
         estimated=Latency(
             latency_ms=7.61,

@@ -28,6 +28,11 @@ def test_classes_that_do_not_name_every_logit_are_refused(manifest):
         replace(manifest, classes=("coat", "boot"))
 
 
+def test_test_images_are_counted_by_an_engine_of_the_bundle(manifest):
+    with pytest.raises(BadArtifact, match=r"top1.counted_by: 'another' is none of engines"):
+        replace(manifest, top1=replace(manifest.top1, counted_by="another"))
+
+
 def test_an_input_tells_every_resize_that_its_images_went_through(manifest):
     space = manifest.space
 

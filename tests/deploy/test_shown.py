@@ -1,0 +1,28 @@
+"""What ``ofa specialize`` prints of a bundle."""
+
+from dataclasses import replace
+
+import pytest
+
+from ofa.cli.specialize import SPECIALIZE, Specialized
+
+
+@pytest.fixture
+def shown(tmp_path, capsys, monkeypatch):
+    """The table of a bundle, on a screen so wide that no line breaks."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def shown(manifest):
+        SPECIALIZE.show([Specialized(path=tmp_path, manifest=manifest)])
+        return " ".join(capsys.readouterr().out.split())
+
+    return shown
+
+
+def test_top1_names_another_engine_that_counted_it(shown, manifest):
+    meant = replace(manifest.engines[0], name="tensorrt-int8", top1=None)
+    unrun = replace(manifest, engine="tensorrt-int8", engines=(*manifest.engines, meant))
+
+    told = "93.87 % measured, 10,000 test images"
+    assert f"{told} arch" in shown(manifest)
+    assert f"{told}, by the portable engine; this one was not run here arch" in shown(unrun)
