@@ -285,6 +285,16 @@ def test_an_engine_that_cannot_run_here_has_no_top1_of_its_own(order):
     assert manifest.top1.test == manifest.engines[0].top1
 
 
+def test_the_latency_where_it_was_built_is_that_of_the_engine_meant_for_the_target(order):
+    order = replace(order, request=EngineRequest(runtime="onnxruntime", precision="int8"))
+    built = build(order, EngineCache(folder=None))
+
+    manifest = assemble(order, built, (attempt_of(order, built),)).manifest
+
+    assert manifest.timed_at_build == "onnxruntime-int8"
+    assert manifest.measured_at_build == manifest.shipped.here != manifest.engines[0].here
+
+
 def test_a_bundle_whose_ladder_fails_is_kept_aside_with_its_report(bundle, run, monkeypatch):
     monkeypatch.setattr("ofa.deploy.ladder.MAX_LOGIT_ERROR", 1e-12)
     subnet = run / "subnets" / bundle.manifest.arch.id

@@ -99,7 +99,10 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
     if manifest.measured:
         rows.append(_latency_row("", manifest.measured, "measured"))
     if manifest.measured_at_build:
-        rows.append(_latency_row("  on this machine", manifest.measured_at_build, "measured"))
+        word = "measured"
+        if manifest.timed_at_build != manifest.engine:
+            word = "measured of the portable engine"
+        rows.append(_latency_row("  on this machine", manifest.measured_at_build, word))
     return [
         *rows,
         ("top-1", f"{top1.predicted:.2f} %", predicted),
@@ -120,7 +123,7 @@ def _rung_row(rung: "Rung") -> tuple[str, str, str]:
 
 
 def _latency_row(name: str, latency: "Latency", word: str) -> tuple[str, str, str]:
-    label = "" if latency.label == word else f" ({latency.label})"
+    label = "" if word.startswith(latency.label) else f" ({latency.label})"
     interval = f"{latency.interval} {latency.low_ms:.3f}–{latency.high_ms:.3f}"
     return name, f"{latency.latency_ms:.3f} ms", f"{word}{label}, {interval}"
 

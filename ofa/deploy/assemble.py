@@ -127,6 +127,12 @@ class Built:
         """The engine that is meant for the target."""
         return self.engines[-1]
 
+    @property
+    def timed(self) -> str:
+        """The engine whose time here is told: the one meant, or else the portable one."""
+        name = self.meant.request.name
+        return name if name in self.here else PORTABLE.name
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Assembled:
@@ -242,7 +248,8 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         ),
         estimated=estimated(order.model.estimate(layers.layers), order.device),
         measured=measured,
-        measured_at_build=None if order.is_here else built.here[PORTABLE.name],
+        measured_at_build=None if order.is_here else built.here[built.timed],
+        timed_at_build=None if order.is_here else built.timed,
         cost=Cost(
             macs=notes.macs,
             params=notes.params,

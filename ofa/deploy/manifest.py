@@ -226,7 +226,9 @@ class Manifest:
         top1: Accuracies.
         estimated: Latency on the target by its latency model.
         measured: Latency of this engine on the target, where it can be reached.
-        measured_at_build: The same on the machine that built it, if that is not the target.
+        measured_at_build: Latency on the machine that built it, if that is not the target.
+        timed_at_build: Name of the engine that this is of: the one that is meant for the target, or
+            the portable one, if the other cannot be timed there.
         cost: Arithmetic and memory.
         engine: Name of the engine that is meant for the target.
         engines: All engines; the first is the portable ONNX file.
@@ -250,6 +252,7 @@ class Manifest:
     estimated: Latency
     measured: Latency | None
     measured_at_build: Latency | None
+    timed_at_build: str | None
     cost: Cost
     engine: str
     engines: tuple[ShippedEngine, ...]

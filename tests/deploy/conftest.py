@@ -130,6 +130,7 @@ def manifest(arch, engine):
         ),
         measured=None,
         measured_at_build=None,
+        timed_at_build=None,
         cost=Cost(
             macs=macs(layers),
             params=params(layers),

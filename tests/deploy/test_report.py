@@ -132,6 +132,23 @@ def test_top1_is_that_of_the_engine_which_counted_it(report_data, manifest):
     assert "this engine" not in text_of_unrun
 
 
+def test_the_latency_where_it_was_built_is_that_of_the_engine_which_was_timed(
+    report_data, manifest
+):
+    built = replace(manifest.estimated, latency_ms=0.25, label="measured", machine="a laptop")
+    own = replace(manifest, measured_at_build=built, timed_at_build="onnxruntime-fp32")
+    meant = replace(manifest.engines[0], name="tensorrt-int8")
+    others = replace(own, engine="tensorrt-int8", engines=(*manifest.engines, meant))
+
+    text, text_of_others = (
+        page_of(replace(report_data, manifest=one)).text for one in (own, others)
+    )
+
+    row = "Latency where it was built – – 0.250 ms"
+    assert f"{row} 90 % interval" in text
+    assert f"{row} of the portable engine; this one was not timed here; 90 %" in text_of_others
+
+
 def test_the_page_needs_nothing_from_outside(report_data):
     html = render_report(report_data)
 

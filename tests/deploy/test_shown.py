@@ -26,3 +26,13 @@ def test_top1_names_another_engine_that_counted_it(shown, manifest):
     told = "93.87 % measured, 10,000 test images"
     assert f"{told} arch" in shown(manifest)
     assert f"{told}, by the portable engine; this one was not run here arch" in shown(unrun)
+
+
+def test_the_latency_here_names_another_engine_that_was_timed(shown, manifest):
+    built = replace(manifest.estimated, latency_ms=0.25, label="measured", machine="a laptop")
+    own = replace(manifest, measured_at_build=built, timed_at_build="onnxruntime-fp32")
+    meant = replace(manifest.engines[0], name="tensorrt-int8")
+    others = replace(own, engine="tensorrt-int8", engines=(*manifest.engines, meant))
+
+    assert "on this machine 0.250 ms measured, 90 %" in shown(own)
+    assert "on this machine 0.250 ms measured of the portable engine, 90 %" in shown(others)

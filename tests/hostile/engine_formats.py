@@ -63,7 +63,7 @@ def _manifest() -> Manifest:
         attempts=(Attempt(searched_ms=8.0, estimated_ms=7.6, measured_ms=None),),
         top1=Top1(predicted=9, predicted_rmse=1, search=9, num_search_images=9, test=9,
                   num_test_images=9, counted_by="onnxruntime-fp32"),
-        estimated=latency, measured=None, measured_at_build=None,
+        estimated=latency, measured=None, measured_at_build=None, timed_at_build=None,
         cost=Cost(macs=1, params=1, activation_bytes=1, engine_bytes=1),
         engine="onnxruntime-fp32", engines=(engine, other), calibration=None,
         ladder=Ladder(rungs=(rung,)), supernet_sha256="ab" * 32, data_sha256={"test": "cd" * 32},
