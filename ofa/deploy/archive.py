@@ -77,6 +77,8 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         mode = entry.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             raise BadArtifact(f"{path}: {name} is a link or no regular file; {_MEND}")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BadArtifact(f"{path}: {name} is neither stored nor deflated; pack it again")
         if entry.flag_bits & 1:
             raise BadArtifact(f"{path}: {name} is encrypted; ask for the plain bundle")
         if entry.file_size > _MAX_RATIO * max(entry.compress_size, 1):

@@ -29,7 +29,7 @@ from ofa.deploy.archive import is_inert, read_archive, write_archive
 from ofa.deploy.engines import load_engine
 from ofa.deploy.manifest import Manifest, Origin, ShippedEngine
 from ofa.errors import BadArtifact
-from ofa.runtime import AbstractSession, OrtSession
+from ofa.runtime import RUNTIMES, AbstractSession, OrtSession
 
 ENGINE = "engine.onnx"
 ENGINES = "engines"
@@ -204,6 +204,13 @@ def _check_listed(manifest: Manifest, where: str) -> None:
                 f"{where}: names {name!r}, which is no file of a bundle; do not use this bundle"
             )
     for engine in manifest.engines:
+        if engine.runtime not in RUNTIMES:
+            raise BadArtifact(
+                f"{where}: engine {engine.name} is of an unknown runtime {engine.runtime!r}; use "
+                "the version of ofa that wrote it"
+            )
+        if not engine.files:
+            raise BadArtifact(f"{where}: engine {engine.name} has no files; deploy it again")
         for name in engine.files:
             if name not in manifest.files:
                 raise BadArtifact(

@@ -179,19 +179,25 @@ def engine_file(files: EngineFiles, name: str) -> bytes:
     return files[name]
 
 
-def check_interface(images: Sequence[object], logits: Sequence[object]) -> None:
-    """Refuse shapes that do not map a batch of square images to a batch of logits.
+def check_interface(
+    inputs: Sequence[Sequence[object]], outputs: Sequence[Sequence[object]]
+) -> None:
+    """Refuse what does not map a batch of square images to a batch of logits.
+
+    Args:
+        inputs: Shape of each input, of which there must be one.
+        outputs: Shape of each output, likewise.
 
     Raises:
         BadArtifact: Names the shapes.
     """
-    if len(images) != 4 or len(logits) != 2:
+    if [len(shape) for shape in inputs] != [4] or [len(shape) for shape in outputs] != [2]:
         raise BadArtifact(
             "engine: does not map one batch of images to one batch of logits; give an engine of ofa"
         )
-    _, in_channels, height, width = images
+    (_, in_channels, height, width), (_, num_classes) = inputs[0], outputs[0]
     if (
-        not all(isinstance(size, int) for size in (in_channels, height, logits[1]))
+        not all(isinstance(size, int) for size in (in_channels, height, num_classes))
         or height != width
     ):
         raise BadArtifact(

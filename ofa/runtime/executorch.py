@@ -64,7 +64,7 @@ class ExecuTorchSession(AbstractSession):
                 ) from error
         facts = self._method.metadata
         images, logits = facts.input_tensor_meta(0), facts.output_tensor_meta(0)
-        check_interface(images.sizes(), logits.sizes())
+        check_interface([images.sizes()], [logits.sizes()])
         _, in_channels, resolution, _ = images.sizes()
         self._engine = Engine(
             runtime="executorch",

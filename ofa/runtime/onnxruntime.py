@@ -124,12 +124,13 @@ def describe_session(
     Raises:
         BadArtifact: If it does not map images to logits.
     """
-    (images, *more_inputs), (logits, *more_outputs) = session.get_inputs(), session.get_outputs()
-    if more_inputs or more_outputs or images.type not in _NUMPY_TYPES:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    check_interface([port.shape for port in inputs], [port.shape for port in outputs])
+    images, logits = inputs[0], outputs[0]
+    if images.type not in _NUMPY_TYPES:
         raise BadArtifact(
-            "engine: does not map one batch of images to one batch of logits; give an engine of ofa"
+            f"engine: takes {images.type}, neither pixels nor shares; give an engine of ofa"
         )
-    check_interface(images.shape, logits.shape)
     return Engine(
         runtime="onnxruntime",
         version=version,

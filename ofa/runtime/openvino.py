@@ -67,10 +67,11 @@ class OpenVinoSession(AbstractSession):
 
 
 def _describe(model: Any, *, threads: int) -> Engine:
-    (images,), (logits,) = model.inputs, model.outputs
-    shapes = [_sizes(port.partial_shape) for port in (images, logits)]
-    check_interface(*shapes)
-    element = images.element_type.get_type_name()
+    inputs, outputs = (
+        [_sizes(port.partial_shape) for port in ports] for ports in (model.inputs, model.outputs)
+    )
+    check_interface(inputs, outputs)
+    element = model.inputs[0].element_type.get_type_name()
     if element not in _NUMPY_TYPES:
         raise BadArtifact(f"engine: takes {element}, neither pixels nor shares; deploy it again")
     return Engine(
@@ -79,9 +80,9 @@ def _describe(model: Any, *, threads: int) -> Engine:
         provider="CPU",
         threads=threads,
         input_type=_NUMPY_TYPES[element],
-        in_channels=shapes[0][1],
-        resolution=shapes[0][2],
-        num_classes=shapes[1][1],
+        in_channels=inputs[0][1],
+        resolution=inputs[0][2],
+        num_classes=outputs[0][1],
         metadata={},
     )
 

@@ -17,14 +17,18 @@ class TensorRtSession(AbstractSession):
 
     def __init__(self, engine: Any, *, trt: Any, runtime: str, max_batch: int) -> None:
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
-        ((self._input, _), (self._output, _)) = sorted(
-            zip(names, is_input, strict=True), key=lambda entry: not entry[1]
+        modes = (trt.TensorIOMode.INPUT, trt.TensorIOMode.OUTPUT)
+        inputs, outputs = (
+            [name for name in names if engine.get_tensor_mode(name) == mode] for mode in modes
         )
+        check_interface(
+            [list(engine.get_tensor_shape(name)) for name in inputs],
+            [list(engine.get_tensor_shape(name)) for name in outputs],
+        )
+        self._input, self._output = inputs[0], outputs[0]
         images, logits = (
             list(engine.get_tensor_shape(name)) for name in (self._input, self._output)
         )
-        check_interface(images, logits)
         self._context = engine.create_execution_context()
         self._max_batch = max_batch
         self._engine = Engine(

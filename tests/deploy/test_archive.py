@@ -53,6 +53,19 @@ def test_a_bomb_is_refused_before_it_expands(tmp_path):
         read_archive(path)
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_compression_that_no_bundle_uses_is_refused_before_it_expands(tmp_path, compression):
+    path = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("engine.onnx", bytes(range(256)) * 4)
+    data = bytearray(path.read_bytes())
+    data[60:80] = bytes(20)
+    path.write_bytes(data)
+
+    with pytest.raises(BadArtifact, match=r"engine.onnx is neither stored nor deflated"):
+        read_archive(path)
+
+
 def test_too_many_entries_are_refused(tmp_path):
     with pytest.raises(BadArtifact, match="300 entries"):
         read_archive(packed(tmp_path, *((f"{i}", b"") for i in range(300))))

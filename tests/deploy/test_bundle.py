@@ -183,6 +183,20 @@ def test_an_engine_whose_file_is_not_listed_is_refused(bundle):
         load_bundle(bundle)
 
 
+def test_an_engine_of_an_unknown_runtime_is_refused(bundle):
+    reseal(bundle, lambda body: body["engines"][1].update(runtime="onnxruntime_directml"))
+
+    with pytest.raises(BadArtifact, match=r"other-int8 is of an unknown runtime 'onnxruntime_dir"):
+        load_bundle(bundle)
+
+
+def test_an_engine_without_files_is_refused(bundle):
+    reseal(bundle, lambda body: body["engines"][1].update(files=[]))
+
+    with pytest.raises(BadArtifact, match=r"engine other-int8 has no files; deploy it again"):
+        load_bundle(bundle)
+
+
 def test_an_archive_is_the_same_bundle_and_equal_bytes(write, bundle, tmp_path):
     packed, again = write(tmp_path / "a.zip"), write(tmp_path / "b.zip")
 

@@ -108,7 +108,7 @@ def archive(data: bytes, rng: random.Random) -> bytes:
         case _:
             files |= {f"{name}{n}": b"" for n in range(rng.choice((1, 300)))}
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED))) as new:
+    with zipfile.ZipFile(file, "w", rng.choice(_COMPRESSIONS)) as new:
         for old, content in files.items():
             entry = zipfile.ZipInfo(renamed if old == name else old)
             entry.external_attr = mode << 16
@@ -185,6 +185,7 @@ def onnx(data: bytes, rng: random.Random) -> bytes:
     return model.SerializeToString()
 
 
+_COMPRESSIONS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)
 _OPS = (
     "ConstantOfShape", "Expand", "Tile", "Resize", "Pad", "Range", "NonZero", "Loop", "Identity",
     "RandomNormal", "Conv", "Gemm", "Reshape", "Unsqueeze", "Einsum", "QLinearConv", "", "x",

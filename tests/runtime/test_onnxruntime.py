@@ -78,6 +78,17 @@ def test_an_operator_of_another_runtime_is_refused():
         OrtSession(model.SerializeToString())
 
 
+def test_a_model_that_takes_no_images_is_refused():
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [1, 3], [0.0] * 3)
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, (1, 3))
+    node = helper.make_node("Identity", ["w"], ["logits"])
+    graph = helper.make_graph([node], "constant", [], [logits], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+    with pytest.raises(BadArtifact, match="does not map one batch of images"):
+        OrtSession(model.SerializeToString())
+
+
 @pytest.mark.parametrize(
     "model",
     [

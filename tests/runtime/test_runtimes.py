@@ -105,6 +105,15 @@ def test_an_engine_that_is_no_engine_or_lacks_a_file_is_refused_in_one_line(name
         assert "\n" not in str(refusal.value)
 
 
+def test_an_openvino_graph_without_layers_is_refused():
+    graph = (
+        b'<?xml version="1.0"?><net name="n" version="11"><layers></layers><edges></edges></net>'
+    )
+
+    with pytest.raises(BadArtifact, match="does not map one batch of images"):
+        runtime("openvino").load({"engine.xml": graph, "engine.bin": b""})
+
+
 @pytest.mark.parametrize("broken", [b"no engine", b"\x00" * 4 + b"ET12" + b"\xff" * 200])
 def test_a_program_that_is_none_is_refused_in_one_line(broken):
     executorch = runtime("executorch")
