@@ -21,6 +21,7 @@ from ofa.deploy.engines import PORTABLE_RUNTIME, load_engine
 from ofa.deploy.ladder import torch_logits
 from ofa.errors import OfaError
 from ofa.runtime import AbstractTarget
+from ofa.runtime.onnx_check import check_onnx
 from ofa.runtime.timing import sample_ms
 
 WARMUP = 10
@@ -99,6 +100,7 @@ def bench_remote(
     """Time the ONNX engines of a bundle on another device, one image a run.
 
     Raises:
+        BadArtifact: If ``check_onnx`` refuses an engine; nothing was sent then.
         TargetFailure: If the device cannot be reached, or fails.
     """
     graphs: dict[str, bytes] = {}
@@ -106,6 +108,7 @@ def bench_remote(
     for engine in bundle.manifest.engines:
         if engine.runtime == PORTABLE_RUNTIME:
             graphs[engine.name] = bundle.contents[engine.files[0]]
+            check_onnx(graphs[engine.name])
         else:
             left_out[engine.name] = "targets run ONNX Runtime; time it on the device itself"
     speeds = tuple(

@@ -2,8 +2,9 @@
 
 A bundle may come from a stranger, and ONNX can say far more than an image classifier needs: loops,
 files beside it, tensors of a terabyte. What passes is a plain graph of the operators that
-``export_onnx`` and ``with_precision`` write, holds its own weights, and has at each place a tensor
-of known size; the sizes and multiply-accumulates of one image are bounded together.
+``export_onnx``, ``with_precision`` and the builders of engines write, holds its own weights, and
+has at each place a tensor of known size; the sizes and multiply-accumulates of one image are
+bounded together.
 """
 
 import math
@@ -13,10 +14,10 @@ from typing import Any
 from ofa.errors import BadArtifact
 
 _OPERATORS = {
-    "Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear", "Div",
-    "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity", "MatMul",
-    "MaxPool", "Mul", "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Sigmoid", "Squeeze",
-    "Sub", "Unsqueeze",
+    "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv",
+    "DequantizeLinear", "Div", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish",
+    "Identity", "MatMul", "MaxPool", "Mul", "QuantizeLinear", "ReduceMean", "Relu", "Reshape",
+    "Sigmoid", "Squeeze", "Sub", "Unsqueeze",
 }  # fmt: skip
 _MAX_NODES = 10_000
 _MAX_INT = 2**20  # of an attribute; sizes computed from larger ones overflow in the library

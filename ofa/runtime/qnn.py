@@ -25,6 +25,7 @@ from ofa.runtime.engine import (
     engine_file,
     optional_module,
 )
+from ofa.runtime.onnx_check import check_onnx
 from ofa.runtime.onnxruntime import describe_session, ort_session, session_options
 from ofa.runtime.quantization import UNSIGNED
 
@@ -36,10 +37,12 @@ class QnnSession(AbstractSession):
     """The graph of an engine on the emulated Hexagon, one image at a time, wholly on it.
 
     Raises:
-        BadArtifact: If it cannot be loaded, or does not map images to logits.
+        BadArtifact: If ``check_onnx`` refuses the bytes, they cannot be loaded, or they do not map
+            images to logits.
     """
 
     def __init__(self, model: bytes) -> None:
+        check_onnx(model)
         options = _options()
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         self._session = ort_session(model, options)

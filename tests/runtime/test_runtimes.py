@@ -207,6 +207,14 @@ assert after.describe().provider == "CPUExecutionProvider"
     assert done.returncode == 0, done.stderr
 
 
+def test_a_graph_for_hexagon_is_judged_before_it_is_loaded():
+    stranger = onnx.load_from_string(trained()[0])
+    stranger.graph.node[0].op_type = "RandomNormalLike"
+
+    with pytest.raises(BadArtifact, match=":RandomNormalLike is none that ofa writes"):
+        runtime("qnn").load({"engine.onnx": stranger.SerializeToString()})
+
+
 def test_an_unknown_capability_is_refused_with_the_known_ones():
     with pytest.raises(EngineRefused, match="choose one of sm75, sm80"):
         runtime("tensorrt_rtx").build(whole(), capability="sm87")

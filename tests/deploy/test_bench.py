@@ -1,0 +1,59 @@
+"""Engines of a bundle timed elsewhere."""
+
+from dataclasses import dataclass, field, replace
+
+import onnx
+import pytest
+
+from ofa.deploy.bench import bench_remote
+from ofa.deploy.bundle import Bundle
+from ofa.deploy.manifest import Origin
+from ofa.errors import BadArtifact
+from ofa.runtime import AbstractTarget, Timing
+
+
+@dataclass(frozen=True)
+class Board(AbstractTarget):
+    """A device that takes 2 ms for anything, and keeps what it was sent."""
+
+    sent: list[bytes] = field(default_factory=list)
+
+    def describe(self):
+        raise NotImplementedError
+
+    def measure(self, engines, *, threads, warmup, repeats):
+        self.sent.extend(engines.values())
+        timing = Timing(median_ms=2.0, p10_ms=1.5, p90_ms=3.0, repeats=repeats)
+        return dict.fromkeys(engines, timing)
+
+
+@pytest.fixture
+def bundle(manifest, engine, tmp_path):
+    """A bundle as it was checked on reading: its hashes are right, whoever computed them."""
+    contents = {"engine.onnx": engine}
+    return Bundle(
+        path=tmp_path, manifest=manifest, origin=Origin(made_by={}, inputs={}), contents=contents
+    )
+
+
+def test_engines_are_timed_elsewhere_one_image_a_run(bundle, engine):
+    board = Board()
+
+    found = bench_remote(bundle, board, threads=[1, 4], repeats=9)
+
+    assert [(speed.threads, speed.batch, speed.images_per_s) for speed in found.speeds] == [
+        (1, 1, 500), (4, 1, 500),
+    ]  # fmt: skip
+    assert board.sent == [engine, engine]
+
+
+def test_a_graph_that_ofa_does_not_write_is_sent_nowhere(bundle, engine):
+    stranger = onnx.load_from_string(engine)
+    stranger.graph.node[0].op_type = "RandomNormalLike"
+    contents = {"engine.onnx": stranger.SerializeToString()}
+    board = Board()
+
+    with pytest.raises(BadArtifact, match=":RandomNormalLike is none that ofa writes"):
+        bench_remote(replace(bundle, contents=contents), board, threads=[1], repeats=9)
+
+    assert board.sent == []
