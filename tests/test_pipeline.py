@@ -206,6 +206,37 @@ def test_verify_climbs_the_ladder_again_and_names_the_rung_that_fails(
     assert "changed.zip: extracted to subnet: logits differ" in capsys.readouterr().err
 
 
+def rebundled(path, bundle, **facts):
+    """The bundle with other facts in its manifest, sealed as if they belonged there."""
+    contents = bundle_contents(
+        replace(bundle.manifest, **facts),
+        engines={n: d for n, d in bundle.contents.items() if n.startswith("engine")},
+        report="", front=b"", weights=bundle.weights(), inputs={},
+    )  # fmt: skip
+    write_bundle(path, contents)
+    return path
+
+
+def test_verify_refuses_classes_that_are_not_the_supernets(bundle, run, tmp_path):
+    classes = bundle.manifest.classes[::-1]
+
+    with pytest.raises(
+        BadArtifact, match=r"names class 0 'rows', but .* 'columns'; do not ship it"
+    ):
+        pipeline.verify(
+            bundle=rebundled(tmp_path / "b.zip", bundle, classes=classes), checkpoint=str(run)
+        )
+
+
+def test_verify_tells_of_a_program_that_is_not_the_shipped_one(bundle, run, tmp_path, monkeypatch):
+    path = rebundled(tmp_path / "b.zip", bundle)
+    assert pipeline.verify(bundle=path, checkpoint=str(run)).warnings == ()
+    monkeypatch.setattr("ofa.deploy.bundle._shipped_program", lambda: b"another")
+
+    (warning,) = pipeline.verify(bundle=path, checkpoint=str(run)).warnings
+    assert "run.py: is not the program that ofa" in warning
+
+
 def test_a_bundle_of_another_supernet_is_not_verified(bundle):
     with pytest.raises(BadArtifact, match="was cut from a supernet of SHA-256"):
         pipeline.verify(bundle=bundle.path, checkpoint="fashion_mnist")

@@ -31,6 +31,8 @@ def _show(verified: Verified) -> None:
     for name, reason in verified.ladder.unchecked.items():
         table.add_row(name, "", "", "", f"not checked: {reason}")
     screen.show(table)
+    for warning in verified.warnings:
+        screen.show(warning)
 
 
 def _failure(verified: Verified) -> str | None:
@@ -49,6 +51,7 @@ VERIFY = Command(
         "Hashes are checked before anything is loaded. Then, on all test images: the supernet at "
         "the bundle's arch, the subnet cut out and recalibrated afresh, the weights in the bundle, "
         "the portable ONNX file, and each engine that can run here. The first rung that misses its "
-        "bar is named, and the exit code is 1."
+        "bar is named, and the exit code is 1. The names of the classes must be the supernet's; a "
+        "run.py that is not the one this version ships is told."
     ),
 )

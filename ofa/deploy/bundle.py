@@ -26,7 +26,7 @@ from pathlib import Path
 from ofa import artifacts
 from ofa.artifacts import Tensors
 from ofa.deploy.archive import is_inert, read_archive, write_archive
-from ofa.deploy.engines import load_engine
+from ofa.deploy.engines import PORTABLE_RUNTIME, load_engine
 from ofa.deploy.manifest import Manifest, Origin, ShippedEngine
 from ofa.errors import BadArtifact
 from ofa.runtime import RUNTIMES, AbstractSession, OrtSession
@@ -84,6 +84,11 @@ class Bundle:
         """
         return load_engine(engine.runtime, self.files(engine), threads=threads)
 
+    @property
+    def has_shipped_program(self) -> bool:
+        """Whether its ``run.py`` is the one that this version of ofa ships."""
+        return self.contents[RUN] == _shipped_program()
+
     def weights(self) -> Tensors | None:
         """Weights for torch, by name; ``None`` if the bundle has none.
 
@@ -127,7 +132,7 @@ def bundle_contents(
         **engines,
         REPORT: report.encode(),
         FRONT: front,
-        RUN: resources.files("ofa.deploy").joinpath("run.py.txt").read_bytes(),
+        RUN: _shipped_program(),
         LICENSES: resources.files("ofa.deploy").joinpath("licenses.txt").read_bytes(),
         ARCH: artifacts.json_artifact(arch, schema="arch", inputs=inputs),
     }
@@ -191,6 +196,10 @@ def load_bundle(path: Path) -> Bundle:
     )
 
 
+def _shipped_program() -> bytes:
+    return resources.files("ofa.deploy").joinpath("run.py.txt").read_bytes()
+
+
 def _is_legal(name: str) -> bool:
     parts = name.split("/")
     return name in _LEGAL or (len(parts) == 3 and parts[0] == ENGINES and is_inert(name))
@@ -217,6 +226,16 @@ def _check_listed(manifest: Manifest, where: str) -> None:
                     f"{where}: engine {engine.name} has a file {name!r} that is not listed; "
                     "do not use this bundle"
                 )
+        if len({name.rpartition("/")[2] for name in engine.files}) < len(engine.files):
+            raise BadArtifact(
+                f"{where}: engine {engine.name} has two files of one name; do not use this bundle"
+            )
+    first = manifest.engines[0]  # what is compared with the network has to be what is run
+    if (first.files[0], first.runtime, first.precision) != (ENGINE, PORTABLE_RUNTIME, "fp32"):
+        raise BadArtifact(
+            f"{where}: its first engine, {first.name}, is not {ENGINE} in fp32 for "
+            f"{PORTABLE_RUNTIME}; deploy it again"
+        )
 
 
 def _refuse_to_replace(folder: Path) -> None:

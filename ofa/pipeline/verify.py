@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ofa
 from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import BadArtifact
@@ -21,11 +22,13 @@ class Verified:
         path: The bundle.
         ladder: Every rung, measured now.
         failing: Name of the first rung that misses its bar.
+        warnings: What no rung tells and whoever uses the bundle should know.
     """
 
     path: Path
     ladder: "Ladder"
     failing: str | None
+    warnings: tuple[str, ...] = ()
 
 
 def verify(*, bundle: Path, checkpoint: str) -> Verified:
@@ -37,10 +40,11 @@ def verify(*, bundle: Path, checkpoint: str) -> Verified:
 
     Raises:
         BadArtifact: If a file of the bundle is not what its manifest says, or the bundle was made
-            from another supernet.
+            from another supernet or names its classes otherwise.
     """
     from ofa.data import Normalization
     from ofa.deploy import load_bundle
+    from ofa.deploy.bundle import RUN
     from ofa.deploy.verify import climb_forms
 
     loaded = load_bundle(bundle)
@@ -52,10 +56,18 @@ def verify(*, bundle: Path, checkpoint: str) -> Verified:
             f"{bundle}: was cut from a supernet of SHA-256 {manifest.supernet_sha256[:12]}…, but "
             f"{folder / files.SUPERNET} is {found[:12]}…; give --checkpoint"
         )
+    supernet, notes = open_supernet(folder)
+    if manifest.classes != notes.classes:
+        pairs = enumerate(zip(manifest.classes, notes.classes, strict=True))
+        label, (named, is_named) = next(both for both in pairs if both[1][0] != both[1][1])
+        raise BadArtifact(
+            f"{bundle}: names class {label} {named!r}, but {folder / files.SUPERNET} {is_named!r}; "
+            "do not ship it"
+        )
     opened = [(engine, *loaded.engine_session(engine)) for engine in manifest.engines]
     weights = loaded.weights()
     climbed = climb_forms(
-        supernet=open_supernet(folder)[0],
+        supernet=supernet,
         arch=manifest.arch,
         extracted=evaluator(folder, "test").subnet(manifest.arch),
         subnet=None
@@ -68,4 +80,10 @@ def verify(*, bundle: Path, checkpoint: str) -> Verified:
         input_type=manifest.input.type,
     )
     failing = climbed.ladder.failing
-    return Verified(path=bundle, ladder=climbed.ladder, failing=failing.name if failing else None)
+    differs = f"{bundle / RUN}: is not the program that ofa {ofa.__version__} ships; read it first"
+    return Verified(
+        path=bundle,
+        ladder=climbed.ladder,
+        failing=failing.name if failing else None,
+        warnings=() if loaded.has_shipped_program else (differs,),
+    )

@@ -197,6 +197,43 @@ def test_an_engine_without_files_is_refused(bundle):
         load_bundle(bundle)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda first: first.update(files=["engines/other-int8/net.bin"]),
+        lambda first: first.update(precision="int8"),
+        lambda first: first.update(runtime="openvino"),
+    ],
+    ids=["another file", "precision", "runtime"],
+)
+def test_a_first_engine_that_is_not_the_portable_one_is_refused(bundle, change):
+    reseal(bundle, lambda body: change(body["engines"][0]))
+
+    with pytest.raises(BadArtifact, match=r"its first engine, .*, is not engine.onnx in fp32"):
+        load_bundle(bundle)
+
+
+def test_an_engine_that_would_hide_one_file_behind_another_is_refused(bundle):
+    files = ["engine.onnx", "engines/o/engine.onnx"]
+
+    def hide(body):
+        body["files"]["engines/o/engine.onnx"] = body["files"]["engine.onnx"]
+        body["engines"][0]["files"] = files
+
+    reseal(bundle, hide)
+
+    with pytest.raises(BadArtifact, match="has two files of one name"):
+        load_bundle(bundle)
+
+
+def test_a_program_of_somebody_else_is_told_apart(bundle):
+    found = load_bundle(bundle)
+
+    assert found.has_shipped_program
+    other = replace(found, contents={**found.contents, "run.py": b"import os"})
+    assert not other.has_shipped_program
+
+
 def test_an_archive_is_the_same_bundle_and_equal_bytes(write, bundle, tmp_path):
     packed, again = write(tmp_path / "a.zip"), write(tmp_path / "b.zip")
 
