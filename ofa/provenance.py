@@ -25,7 +25,7 @@ def provenance() -> dict[str, object]:
         "ofa": ofa.__version__,
         "commit": _commit(),
         "torch": _version("torch"),
-        "onnxruntime": _version("onnxruntime"),
+        "onnxruntime": _version("onnxruntime") or _version("onnxruntime-gpu"),
         "python": ".".join(str(part) for part in sys.version_info[:3]),
     }
 

@@ -95,6 +95,7 @@ class Runtime:
     Attributes:
         name: As ``device.yaml`` names it.
         distribution: Python package whose version is the runtime's.
+        alternatives: Packages that bring the same library in its place.
         requirement: What pip installs to have it.
         profile: How its 8-bit graphs look.
         quantizer: Method by which it quantizes ``Source.net`` itself; empty where an 8-bit engine
@@ -111,6 +112,7 @@ class Runtime:
     distribution: str
     requirement: str
     profile: Profile
+    alternatives: tuple[str, ...] = ()
     quantizer: str = ""
     capabilities: tuple[str, ...] = ()
     builder: Callable[[Source, str | None], EngineFiles]
@@ -119,7 +121,7 @@ class Runtime:
 
     def available(self) -> bool:
         """Whether the runtime is installed."""
-        return _installed_version(self.distribution) is not None
+        return self._installed() is not None
 
     def version(self) -> str:
         """Version of the installed runtime.
@@ -127,7 +129,7 @@ class Runtime:
         Raises:
             MissingExtra: If it is not installed; gives the command that mends it.
         """
-        version = _installed_version(self.distribution)
+        version = self._installed()
         if version is None:
             raise MissingExtra(f"{self.name}: is not installed; pip install '{self.requirement}'")
         return version
@@ -165,6 +167,10 @@ class Runtime:
         """
         self.version()
         return self.loader(files, threads)
+
+    def _installed(self) -> str | None:
+        found = map(_installed_version, (self.distribution, *self.alternatives))
+        return next((version for version in found if version is not None), None)
 
 
 def engine_file(files: EngineFiles, name: str) -> bytes:

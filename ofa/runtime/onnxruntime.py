@@ -42,6 +42,7 @@ class OrtSession(AbstractSession):
     Raises:
         BadArtifact: If ``check_onnx`` refuses the bytes, ONNX Runtime cannot load them, or they do
             not map images to logits.
+        MissingHardware: If ONNX Runtime falls back from the provider asked for.
     """
 
     def __init__(
@@ -52,6 +53,11 @@ class OrtSession(AbstractSession):
         check_onnx(model)
         options = session_options(threads=threads)
         session = ort_session(model, options, providers=[provider])
+        if (computing := session.get_providers()[0]) != provider:
+            raise MissingHardware(
+                f"onnxruntime: {provider} finds no GPU that it can use, and {computing} would "
+                "compute in its place; look at nvidia-smi, or choose --runtime onnxruntime"
+            )
         self._session = session
         self._engine = describe_session(session, threads=threads, version=onnxruntime.__version__)
         self._input_name = session.get_inputs()[0].name
@@ -174,6 +180,7 @@ def _load(files: EngineFiles, threads: int, *, provider: Provider) -> OrtSession
 ONNXRUNTIME = Runtime(
     name="onnxruntime",
     distribution="onnxruntime",
+    alternatives=("onnxruntime-gpu",),
     requirement="onnxruntime",
     profile=UNSIGNED,
     builder=_build,

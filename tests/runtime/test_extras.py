@@ -18,8 +18,19 @@ NOTHING = Source(onnx=b"", precision="fp32", net=nn.Identity(), images=np.empty(
     "use", [lambda r: r.version(), lambda r: r.build(NOTHING), lambda r: r.load({})]
 )
 def test_without_its_package_a_runtime_gives_the_line_that_installs_it(name, use):
-    absent = replace(RUNTIMES[name], distribution="a-package-that-nobody-has")
+    absent = replace(RUNTIMES[name], distribution="a-package-that-nobody-has", alternatives=())
 
     assert not absent.available()
     with pytest.raises(MissingExtra, match=re.escape(f"pip install '{absent.requirement}'")):
         use(absent)
+
+
+def test_a_package_that_brings_the_same_library_will_do():
+    assert RUNTIMES["onnxruntime"].alternatives == ("onnxruntime-gpu",)
+    other = replace(
+        RUNTIMES["onnxruntime"],
+        distribution="a-package-that-nobody-has",
+        alternatives=("another-that-nobody-has", "numpy"),
+    )
+
+    assert other.version() == np.__version__

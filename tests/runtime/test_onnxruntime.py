@@ -1,9 +1,10 @@
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from ofa.errors import BadArtifact, OfaError
+from ofa.errors import BadArtifact, MissingHardware, OfaError
 from ofa.runtime import OrtSession
 
 
@@ -31,6 +32,17 @@ def test_a_session_runs_a_batch_of_images():
 
     np.testing.assert_array_equal(logits, images.reshape(2, 16).astype(np.float32))
     assert logits.dtype == np.float32
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="may find a GPU"
+)
+def test_a_session_that_would_fall_back_to_the_cpu_is_refused():
+    with (
+        pytest.warns(UserWarning, match="not in available provider names"),
+        pytest.raises(MissingHardware, match="CPUExecutionProvider would compute in its place"),
+    ):
+        OrtSession(flat_engine(), provider="CUDAExecutionProvider")
 
 
 def test_a_session_tells_what_it_runs():
