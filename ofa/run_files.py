@@ -138,6 +138,7 @@ class SubnetNotes:
         macs: Multiply-accumulates of one image.
         params: Trainable parameters.
         supernet_sha256: Hash of the weights it was cut from.
+        finetuned: Whether it was trained further since, so that it is none of the supernet's.
     """
 
     space: AnySpace
@@ -151,6 +152,7 @@ class SubnetNotes:
     macs: int
     params: int
     supernet_sha256: str
+    finetuned: bool = False
 
 
 def write_front(path: Path, outcome: SearchOutcome, *, inputs: Mapping[str, Path]) -> None:

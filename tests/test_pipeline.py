@@ -26,7 +26,7 @@ from ofa.deploy import (
 from ofa.errors import BadArtifact, BadData, InfeasibleBudget, OfaError, ParityFailure
 from ofa.opened import predictor, search_top1
 from ofa.pipeline.bundle import attempt_of, prepare
-from ofa.run_files import read_front, read_subnet, write_front
+from ofa.run_files import read_front, read_subnet, write_front, write_subnet
 from ofa.runtime import RUNTIMES, AbstractTarget, Timing, describe_machine
 from ofa.runtime.runner import onnxruntime_provenance
 from ofa.space import encoding_of, macs, network
@@ -417,6 +417,11 @@ def test_fine_tuning_tells_what_it_brought(bundle, run, tmp_path):
     before, after = (read_subnet(folder)[0] for folder in (subnet, tuned.folder))
     assert before.keys() == after.keys()
     assert (before["classifier.weight"] != after["classifier.weight"]).any()
+    with pytest.raises(BadArtifact, match="was fine-tuned, so that it is none of"):
+        pipeline.deploy(
+            subnet=tuned.folder, front=run / "fronts" / "pixel1.json", checkpoint=str(run),
+            out=tmp_path,
+        )  # fmt: skip
 
 
 def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped_images, tmp_path):
@@ -438,6 +443,19 @@ def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped
     last = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
     learned = last["supernet.net.classifier.bias"].abs().sum()
     assert np.abs(tensors["classifier.bias"]).sum() > 0.5 * learned
+
+
+def test_a_subnet_of_other_classes_is_not_deployed(bundle, run, tmp_path):
+    subnet = next((run / "subnets").iterdir())
+    tensors, notes = read_subnet(subnet)
+    renamed = replace(notes, classes=("cats", "dogs"))
+    write_subnet(tmp_path / "renamed", tensors, renamed, inputs={})
+
+    with pytest.raises(BadArtifact, match="deploy the subnet that ofa extract wrote"):
+        pipeline.deploy(
+            subnet=tmp_path / "renamed", front=run / "fronts" / "pixel1.json",
+            checkpoint=str(run), out=tmp_path,
+        )  # fmt: skip
 
 
 def test_a_subnet_of_another_supernet_is_not_fine_tuned(bundle, run, tmp_path):

@@ -67,6 +67,8 @@ FINETUNE = Command(
     draws_progress=True,
     details=(
         "On the supernet's own images the subnet learns from the largest net as well; on others "
-        "it gets a new head."
+        "it gets a new head. What comes out is no subnet of the supernet any more: ofa deploy, "
+        "which compares every form with the supernet, refuses it; docs/train.md shows how to "
+        "export it."
     ),
 )

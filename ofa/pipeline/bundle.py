@@ -92,7 +92,8 @@ def prepare(
     """Gather all that a bundle is made from.
 
     Raises:
-        BadArtifact: If the front chose another subnet, or a file does not belong to the others.
+        BadArtifact: If the front chose another subnet, a file does not belong to the others, or
+            the subnet was fine-tuned.
     """
     from ofa.deploy import Order
     from ofa.runtime import RUNTIMES
@@ -105,6 +106,13 @@ def prepare(
     supernet, accuracy = folder / files.SUPERNET, folder / files.ACCURACY
     if notes.supernet_sha256 != artifacts.sha256(supernet):
         raise BadArtifact(f"{subnet}: was cut from another supernet than {supernet}; extract again")
+    opened, cut = open_supernet(folder)
+    if notes.finetuned or (notes.space, notes.classes) != (cut.space, cut.classes):
+        raise BadArtifact(
+            f"{subnet}: was fine-tuned, so that it is none of {supernet} and cannot be compared "
+            "with it; deploy the subnet that ofa extract wrote, or export this one: see "
+            "docs/train.md"
+        )
     measured = files.read_accuracy(accuracy, supernet=supernet, precision=outcome.precision)
     named = device or outcome.device
     found = load_device(shipped("devices"), named)
@@ -119,7 +127,7 @@ def prepare(
         "ofa": ofa.__version__,
     }
     return Order(
-        supernet=open_supernet(folder)[0],
+        supernet=opened,
         extracted=evaluator(folder, "test").subnet(notes.arch),
         net=net,
         tensors=tensors,

@@ -55,7 +55,8 @@ def finetune(
     """Train an extracted subnet further, by itself.
 
     On the supernet's own images it learns from the largest net; on others it gets a new head and
-    learns from their labels.
+    learns from their labels. Either way its weights are none of the supernet's any more, so that
+    ``deploy``, whose ladder starts there, refuses it.
 
     Args:
         subnet: Folder that ``extract`` wrote.
@@ -149,6 +150,7 @@ def finetune(
         macs=macs(layers),
         params=params(layers),
         supernet_sha256=notes.supernet_sha256,
+        finetuned=True,
     )
     tensors = {name: value.cpu().contiguous().numpy() for name, value in tuned.state_dict().items()}
     folder = out / "subnets" / notes.arch.id
