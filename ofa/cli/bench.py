@@ -25,13 +25,24 @@ def _add_flags(parser: ArgumentParser) -> None:
         help="interpreter of an ssh target, with numpy and onnxruntime",
     )
     parser.add_argument(
-        "--batches", type=list[int], default=[1, 8, 32], metavar="[N,…]", help="images a run"
+        "--benchmark",
+        type=Path,
+        default=None,
+        metavar="PATH",
+        help="onnxruntime_perf_test, built for an adb target",
+    )
+    parser.add_argument(
+        "--batches",
+        type=list[int] | None,
+        default=None,
+        metavar="[N,…]",
+        help="images a run, on this machine alone; default: [1,8,32]",
     )
     parser.add_argument(
         "--threads", type=list[int], default=[1, 2], metavar="[N,…]", help="threads of a run"
     )
     parser.add_argument("--repeats", type=int, default=200, help="runs that count")
-    parser.add_argument("--compile", action="store_true", help="time torch.compile as well")
+    parser.add_argument("--compile", action="store_true", help="time torch.compile here as well")
 
 
 def _bench(options: Namespace, track: pipeline.Track) -> Benched:
@@ -43,6 +54,7 @@ def _bench(options: Namespace, track: pipeline.Track) -> Benched:
         repeats=options.repeats,
         compile=options.compile,
         python=options.python,
+        benchmark=options.benchmark,
     )
 
 

@@ -4,7 +4,7 @@ Single runs are timed, since the tail is asked for. The engines are timed one af
 a machine that does nothing else; ``ofa.deploy.timed`` times side by side what is to be compared.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -73,9 +73,7 @@ def bench_engines(
     Raises:
         OfaError: If a batch, a number of threads or of repeats is not a count.
     """
-    for name, values in (("batch", batches), ("threads", threads), ("repeats", [repeats])):
-        if not values or min(values) < 1:
-            raise OfaError(f"{name}: {list(values)} holds no or an impossible count; use 1 or more")
+    _check_counts({"batches": batches, "threads": threads, "repeats": [repeats]})
     speeds: list[Speed] = []
     memory_mb: dict[str, float] = {}
     left_out: dict[str, str] = {}
@@ -100,9 +98,11 @@ def bench_remote(
     """Time the ONNX engines of a bundle on another device, one image a run.
 
     Raises:
+        OfaError: If a number of threads or of repeats is not a count.
         BadArtifact: If ``check_onnx`` refuses an engine; nothing was sent then.
         TargetFailure: If the device cannot be reached, or fails.
     """
+    _check_counts({"threads": threads, "repeats": [repeats]})
     graphs: dict[str, bytes] = {}
     left_out: dict[str, str] = {}
     for engine in bundle.manifest.engines:
@@ -157,6 +157,12 @@ def bench_torch(
                 except RuntimeError as error:  # no compiler, or one that fails
                     left_out[name] = " ".join(str(error).split())[:200]
     return Benchmark(speeds=tuple(speeds), memory_mb={}, left_out=left_out)
+
+
+def _check_counts(counts: Mapping[str, Sequence[int]]) -> None:
+    for name, values in counts.items():
+        if not values or min(values) < 1:
+            raise OfaError(f"{name}: {list(values)} holds no or an impossible count; use 1 or more")
 
 
 def _compiled(net: nn.Module) -> nn.Module:

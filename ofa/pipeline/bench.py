@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ofa.errors import OfaError
 from ofa.opened import read_net
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ def bench(
     *,
     bundle: Path,
     target: str = "local",
-    batches: Sequence[int] = (1, 8, 32),
+    batches: Sequence[int] | None = None,
     threads: Sequence[int] = (1, 2),
     repeats: int = 200,
     compile: bool = False,
     python: str = "python3",
+    benchmark: Path | None = None,
     ssh_config: Path | None = None,
 ) -> Benched:
     """Time the engines of a bundle here or on a target, against torch eager and ``torch.compile``.
@@ -47,20 +49,27 @@ def bench(
         bundle: A folder, or an archive.
         target: ``local``, ``ssh://[user@]host[:port]`` or ``adb:<serial>``; another device than
             this one times its ONNX engines, one image a run.
+        batches: Images a run; ``None`` takes 1, 8 and 32 here.
         compile: Whether to time ``torch.compile`` as well, which takes a C++ compiler and a minute.
         python: Interpreter of an ssh target, with numpy and ONNX Runtime.
+        benchmark: Program that times a model on an adb target, built for it.
         ssh_config: Configuration of ssh to use in place of the user's own.
 
     Raises:
+        OfaError: If a count is none, or a target is to do what it cannot.
         BadArtifact: If a file of the bundle is not what its manifest says.
     """
     from ofa.deploy import load_bundle
     from ofa.deploy.bench import bench_engines, bench_remote, bench_torch
     from ofa.runtime import describe_machine, open_target
 
+    if target != "local" and (compile or batches is not None):
+        raise OfaError(
+            f"{target}: times ONNX engines, one image a run; leave out --batches and --compile"
+        )
     loaded = load_bundle(bundle)
     if target != "local":
-        device = open_target(target, python=python, ssh_config=ssh_config)
+        device = open_target(target, python=python, benchmark=benchmark, ssh_config=ssh_config)
         remote = bench_remote(loaded, device, threads=threads, repeats=repeats)
         return Benched(
             path=bundle,
@@ -69,6 +78,7 @@ def bench(
             memory_mb={},
             left_out=remote.left_out,
         )
+    batches = (1, 8, 32) if batches is None else batches
     engines = bench_engines(loaded, batches=batches, threads=threads, repeats=repeats)
     weights = loaded.weights()
     parts = [engines]

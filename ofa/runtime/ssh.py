@@ -170,6 +170,6 @@ class SshTarget(AbstractTarget):
         if code in (126, 127):
             return TargetFailure(
                 f"{self}: cannot run {self.python!r} there; name an interpreter with numpy and "
-                "onnxruntime in device.yaml: python: /path/to/python3"
+                "onnxruntime by --python, or in device.yaml: python: /path/to/python3"
             )
         return TargetFailure(f"{self}: its Python ended with status {code} ({reason})")

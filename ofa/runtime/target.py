@@ -124,8 +124,8 @@ def open_target(
 
     if benchmark is None:
         raise TargetFailure(
-            f"target: {address} needs a program that times models there; name it in device.yaml: "
-            "benchmark: path/to/onnxruntime_perf_test"
+            f"target: {address} needs a program that times models there; name it by --benchmark, "
+            "or in device.yaml: benchmark: path/to/onnxruntime_perf_test"
         )
     return AdbTarget(serial=parsed.host, benchmark=benchmark)
 

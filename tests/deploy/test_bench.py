@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 import onnx
 import pytest
 
+from ofa import pipeline
 from ofa.deploy.bench import bench_remote
-from ofa.deploy.bundle import Bundle
+from ofa.deploy.bundle import Bundle, bundle_contents, write_bundle
 from ofa.deploy.manifest import Origin
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, OfaError, TargetFailure
 from ofa.runtime import AbstractTarget, Timing
 
 
@@ -57,3 +58,40 @@ def test_a_graph_that_ofa_does_not_write_is_sent_nowhere(bundle, engine):
         bench_remote(replace(bundle, contents=contents), board, threads=[1], repeats=9)
 
     assert board.sent == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "blamed"),
+    [
+        ({"threads": [1], "repeats": 0}, r"repeats: \[0\]"),
+        ({"threads": [-3], "repeats": 9}, r"threads: \[-3\]"),
+        ({"threads": [], "repeats": 9}, r"threads: \[\]"),
+    ],
+)
+def test_a_count_that_is_none_is_refused_elsewhere_as_it_is_here(bundle, counts, blamed):
+    board = Board()
+
+    with pytest.raises(OfaError, match=f"{blamed} holds no or an impossible count; use 1 or more"):
+        bench_remote(bundle, board, **counts)
+
+    assert board.sent == []
+
+
+@pytest.mark.parametrize("asked", [{"batches": [1, 8]}, {"compile": True}])
+def test_a_target_is_not_asked_for_what_it_cannot_time(tmp_path, asked):
+    with pytest.raises(OfaError, match="one image a run; leave out --batches and --compile"):
+        pipeline.bench(bundle=tmp_path, target="ssh://board", **asked)
+
+
+def test_a_phone_is_timed_by_the_program_that_is_named(manifest, engine, tmp_path):
+    contents = bundle_contents(
+        manifest, engines={"engine.onnx": engine}, report="", front=b"", inputs={}
+    )
+    write_bundle(tmp_path / "b.zip", contents)
+    program = tmp_path / "my_benchmark"
+    program.write_bytes(b"")
+
+    with pytest.raises(TargetFailure, match="name it by --benchmark"):
+        pipeline.bench(bundle=tmp_path / "b.zip", target="adb:X")
+    with pytest.raises(TargetFailure, match="my_benchmark: is no benchmark program known here"):
+        pipeline.bench(bundle=tmp_path / "b.zip", target="adb:X", benchmark=program)

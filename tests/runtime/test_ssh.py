@@ -105,7 +105,7 @@ def test_nobody_listening_is_told_as_a_broken_connection(server: Server):
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("exit 127", "cannot run .* name an interpreter"),
+        ("exit 127", "cannot run .* name an interpreter .* by --python"),
         ("kill -9 $PPID", "connection failed"),
         ("cat >/dev/null; echo 'ofa-answer {\"index\": 0'", "not readable as JSON"),
         ("cat >/dev/null; echo 'ofa-answer {\"index\": 0, \"timings\": {}}'", "provenance"),
