@@ -115,7 +115,7 @@ class Built:
     Attributes:
         engines: The portable one, then the one that is meant for the target, if it is another.
         here: Latency on this machine of those that can run here, by name.
-        measured: Latency on the target of the one meant for it, where that can be reached.
+        measured: Latency on the target of the one meant for it, where it can be timed there.
     """
 
     engines: tuple[BuiltEngine, ...]

@@ -65,7 +65,7 @@ class Attempt:
     Attributes:
         searched_ms: Budget that was searched for.
         estimated_ms: Estimated latency of the choice.
-        measured_ms: Median of its engine on the target; ``None`` where that is out of reach.
+        measured_ms: Median of its engine on the target; ``None`` where it cannot be timed there.
     """
 
     searched_ms: float
@@ -225,7 +225,7 @@ class Manifest:
         limits: What it might cost at most besides latency, by names in ``ofa.space.COSTS``.
         top1: Accuracies.
         estimated: Latency on the target by its latency model.
-        measured: Latency of this engine on the target, where it can be reached.
+        measured: Latency of this engine on the target, where it can be timed there.
         measured_at_build: Latency on the machine that built it, if that is not the target.
         timed_at_build: Name of the engine that this is of: the one that is meant for the target, or
             the portable one, if the other cannot be timed there.

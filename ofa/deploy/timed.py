@@ -46,22 +46,30 @@ def time_here(
 
 def time_on(
     target: AbstractTarget, engine: BuiltEngine, *, threads: int, batch: int = 1
-) -> Latency:
-    """Latency of the graph of an engine on a device, under ONNX Runtime there.
+) -> Latency | None:
+    """Latency of an engine on a device.
+
+    What can be sent there is its graph, as ONNX. Under another runtime than the engine's own, that
+    is another program, whose time says nothing of a budget that the engine must keep.
 
     Args:
         batch: Images a run.
 
+    Returns:
+        ``None`` if another runtime than the engine's is what the device times.
+
     Raises:
         TargetFailure: If the device cannot be reached, or fails.
     """
+    where = target.describe()
+    if where.runtime != engine.request.runtime:
+        return None
     timings = target.measure(
         {"engine": for_batch(engine.onnx, batch)},
         threads=threads,
         warmup=WARMUP,
         repeats=REPEATS,
     )
-    where = target.describe()
     return _latency(
         timings["engine"],
         machine=f"{where.machine}, {where.runtime} {where.runtime_version}, threads {threads}"

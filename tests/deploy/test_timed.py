@@ -1,6 +1,6 @@
 """An engine is timed as the device runs it: with as many images a run as its description says."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx
 import pytest
@@ -56,3 +56,12 @@ def test_so_does_this_machine(built, images):
 
     assert many.latency_ms > 2 * one.latency_ms
     assert many.machine.endswith("16 images a run")
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "tensorrt", "onnxruntime_cuda"])
+def test_a_device_that_times_by_another_runtime_tells_nothing_of_an_engine(built, runtime):
+    target = Recorder()
+    meant = replace(built, request=EngineRequest(runtime=runtime, precision="fp32"))
+
+    assert time_on(target, meant, threads=1) is None
+    assert target.given == []
