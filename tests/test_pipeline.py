@@ -255,6 +255,8 @@ def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run,
     assert pipeline.deploy(**arrows) == first
     assert first.joinpath("manifest.json").stat().st_mtime_ns == before.st_mtime_ns
     packed = pipeline.deploy(**arrows, wish=pipeline.Wish(archive=True))
+    shares = pipeline.deploy(**arrows, wish=pipeline.Wish(input="float32"))
+    assert shares.name == f"{first.name}-float32"
     request = load_bundle(first).manifest.request
     assert load_bundle(packed).manifest.request == request
     monkeypatch.setattr(type(RUNTIMES["onnxruntime"]), "version", lambda runtime: "of tomorrow")

@@ -157,10 +157,10 @@ def write_bundle(path: Path, contents: Mapping[str, bytes]) -> None:
     Raises:
         BadArtifact: If something other than a bundle lies there, or it cannot be written.
     """
+    _refuse_to_replace(path)
     if path.suffix == ".zip":
         write_archive(path, contents)
         return
-    _refuse_to_replace(path)
     with artifacts.new_folder(path) as new:
         for name, data in contents.items():
             artifacts.write_atomically(new / name, data)
@@ -238,17 +238,44 @@ def _check_listed(manifest: Manifest, where: str) -> None:
         )
 
 
-def _refuse_to_replace(folder: Path) -> None:
+def _refuse_to_replace(path: Path) -> None:
     """Refuse a place whose content is not surely an older bundle, since it would be lost."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise BadArtifact(f"{folder}: is not a folder; choose another --out")
-    if folder.is_dir():
-        strange = sorted({path.name for path in folder.iterdir()} - _LEGAL - {ENGINES})
-        if strange:
+    is_archive = path.suffix == ".zip"
+    if path.is_symlink() or (path.exists() and path.is_file() != is_archive):
+        kind = "file" if is_archive else "folder"
+        raise BadArtifact(f"{path}: is not a {kind}; choose another --out")
+    if not path.exists():
+        return
+    if is_archive:
+        try:
+            contents = read_archive(path)
+        except BadArtifact as error:
             raise BadArtifact(
-                f"{folder}: holds {strange[0]}, which is no part of a bundle and would be lost; "
-                "move it or choose another --out"
-            )
+                f"{path}: is no bundle and would be lost; move it or choose another --out"
+            ) from error
+        names, manifest = set(contents), contents.get(MANIFEST)
+    else:
+        files = [file for file in path.rglob("*") if file.is_symlink() or not file.is_dir()]
+        names = {file.relative_to(path).as_posix() for file in files}
+        is_there = MANIFEST in names
+        manifest = artifacts.read_bytes(path / MANIFEST, max_bytes=2**26) if is_there else None
+    if strange := sorted(names - _of_bundle(names, manifest)):
+        raise BadArtifact(
+            f"{path}: holds {strange[0]}, which is no part of a bundle and would be lost; "
+            "move it or choose another --out"
+        )
+
+
+def _of_bundle(names: set[str], manifest: bytes | None) -> set[str]:
+    """The names of a bundle among others; a damaged manifest cannot tell which engines it lists."""
+    if manifest is None:
+        return names & _LEGAL
+    try:
+        listed = artifacts.parse_json(manifest, where=MANIFEST).get("files")
+    except BadArtifact:
+        listed = None
+    known = set(listed) if isinstance(listed, dict) else names
+    return {name for name in names if name in _LEGAL or (name in known and _is_legal(name))}
 
 
 def _read_folder(folder: Path) -> dict[str, bytes]:

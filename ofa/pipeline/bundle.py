@@ -64,7 +64,7 @@ def deploy(
 
     Returns:
         ``out/bundles/<arch id>-<device>``, with runtime and precision where these are not the
-        device's own.
+        device's own, and with the input where it is not raw pixels.
 
     Raises:
         ParityFailure: If a form of the network differs from the one before; the bundle is kept
@@ -180,6 +180,8 @@ def bundle_path(order: "Order", out: Path, wish: Wish) -> Path:
     name = f"{order.notes.arch.id}-{order.device.id}"
     if order.request != engine_request(order.device, Wish()):
         name = f"{name}-{order.request.name}"
+    if order.input_type != Wish().input:
+        name = f"{name}-{order.input_type}"
     return out / "bundles" / (f"{name}.zip" if wish.archive else name)
 
 

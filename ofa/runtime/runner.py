@@ -139,28 +139,33 @@ def _round(bundle: zipfile.ZipFile, plan: dict[str, Any], index: int) -> Round:
 def _resume(out: Path, plan: dict[str, Any]) -> list[Round]:
     """The rounds that an earlier start wrote; starts the file if there are none."""
     header = {"schema": plan["schema"], "identity": plan["identity"]}
+    heading = json.dumps(header).encode() + b"\n"
     whole = out.read_bytes() if out.exists() else b""
-    lines = whole[: whole.rfind(b"\n") + 1].splitlines()
-    if not lines:
-        out.write_bytes(json.dumps(header).encode() + b"\n")
+    if heading.startswith(whole):  # empty, or cut off within its first line
+        out.write_bytes(heading)
         return []
-    first, *bodies = [json.loads(line) for line in lines]
-    if {name: first.get(name) for name in header} != header:
-        raise OSError(f"{out}: holds results of another bundle; choose another --out")
-    rounds = [
-        Round(
-            index=body["index"],
-            timings={name: Timing(**timing) for name, timing in body["timings"].items()},
-            provenance=Provenance(**body["provenance"]),
-        )
-        for body in bodies
-    ]
+    if not whole.startswith(heading):
+        raise OSError(f"{out}: holds no results of this bundle; choose another --out")
+    lines = whole[len(heading) : whole.rfind(b"\n") + 1].splitlines()
+    try:
+        rounds = [_parse(line) for line in lines]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OSError(f"{out}: holds a damaged line; choose another --out") from error
     here = onnxruntime_provenance().identity
     if rounds and rounds[-1].provenance.identity != here:
         raise OSError(f"{out}: was begun on {rounds[-1].provenance.identity}, but this is {here}")
     with out.open("r+b") as file:
         file.truncate(whole.rfind(b"\n") + 1)
     return rounds
+
+
+def _parse(line: bytes) -> Round:
+    body = json.loads(line)
+    return Round(
+        index=body["index"],
+        timings={name: Timing(**timing) for name, timing in body["timings"].items()},
+        provenance=Provenance(**body["provenance"]),
+    )
 
 
 def _append(out: Path, body: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ofa import artifacts
 from ofa.deploy import bundle_contents, load_bundle, write_bundle
+from ofa.deploy.archive import read_archive, write_archive
 from ofa.errors import BadArtifact
 from ofa.runtime import OrtSession
 
@@ -280,6 +281,47 @@ def test_a_file_in_the_bundles_place_is_left_alone(write, tmp_path):
         write(tmp_path / "taken")
 
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["engines/my_notes.txt", "engines/other-int8/notes.txt"])
+def test_a_bundle_that_somebody_keeps_notes_in_is_left_alone(bundle, write, name):
+    (bundle / name).write_text("hours of work")
+
+    with pytest.raises(BadArtifact, match=f"holds {name}, which is no part of a bundle"):
+        write(bundle)
+
+    assert (bundle / name).read_text() == "hours of work"
+
+
+def test_engines_of_something_else_are_left_alone(write, tmp_path):
+    notes = tmp_path / "home" / "engines" / "car" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+
+    with pytest.raises(BadArtifact, match=r"engines/car/notes.txt, which is no part of a bundle"):
+        write(tmp_path / "home")
+
+    assert notes.read_text() == "mine"
+
+
+def test_a_bundle_with_a_damaged_manifest_is_replaced(bundle, write):
+    (bundle / "manifest.json").write_bytes(b"{")
+
+    assert load_bundle(write(bundle)).path == bundle
+
+
+def test_an_archive_that_is_no_bundle_is_left_alone(write, tmp_path):
+    thesis, photos = tmp_path / "thesis.zip", tmp_path / "photos.zip"
+    thesis.write_bytes(b"years of work")
+    write_archive(photos, {"beach.jpg": b"sun"})
+
+    with pytest.raises(BadArtifact, match="is no bundle and would be lost"):
+        write(thesis)
+    with pytest.raises(BadArtifact, match=r"holds beach.jpg, which is no part of a bundle"):
+        write(photos)
+
+    assert thesis.read_bytes() == b"years of work"
+    assert read_archive(photos) == {"beach.jpg": b"sun"}
 
 
 def test_a_failure_leaves_the_older_bundle_and_nothing_else(bundle, write, monkeypatch):
