@@ -1,8 +1,8 @@
 """An Android device that adb reaches, timed by a benchmark program that the user built for it.
 
-Two programs are understood: ONNX Runtime's ``onnxruntime_perf_test`` and TFLite's
-``benchmark_model``. They time one model at a time, so the models take turns, pass by pass, and the
-median over the passes counts. Files lie in a folder of their own on the device and go afterwards.
+The program is ONNX Runtime's ``onnxruntime_perf_test``, since engines are ONNX files here. It times
+one model at a time, so the models take turns, pass by pass, and the median over the passes counts.
+Files lie in a folder of their own on the device and go afterwards.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +44,7 @@ class Sample:
     p90_ms: float
 
 
-def perf_test_command(
-    program: str, model: str, *, threads: int, warmup: int, repeats: int
-) -> list[str]:
+def perf_test_command(program: str, model: str, *, threads: int, repeats: int) -> list[str]:
     """The command line of ``onnxruntime_perf_test``, which warms up once by itself."""
     return [program, "-e", "cpu", "-m", "times", "-r", str(repeats), "-x", str(threads),
             "-o", "99", "-I", "-s", model, f"{model}.result"]  # fmt: skip
@@ -65,33 +63,8 @@ def read_perf_test(output: str) -> Sample:
     return _sample([float(match[1]) * 1e3 for match in found.values() if match], output)
 
 
-def benchmark_model_command(
-    program: str, model: str, *, threads: int, warmup: int, repeats: int
-) -> list[str]:
-    """The command line of TFLite's ``benchmark_model``."""
-    return [program, f"--graph={model}", f"--num_threads={threads}", f"--warmup_runs={warmup}",
-            f"--num_runs={repeats}", "--min_secs=0", "--warmup_min_secs=0"]  # fmt: skip
-
-
-def read_benchmark_model(output: str) -> Sample:
-    """What TFLite's ``benchmark_model`` printed; its last line of statistics is of what counts.
-
-    Raises:
-        TargetFailure: If it printed something else.
-    """
-    lines = re.findall(r"^.*\bcount=\d+.*\bmin=.*\bavg=.*$", output, flags=re.MULTILINE)
-    found = dict(re.findall(r"(\w+)=([0-9.eE+-]+)", lines[-1])) if lines else {}
-    median_us = found.get("median", found.get("avg", ""))
-    figures_us = [found.get("min", ""), median_us, found.get("p90", found.get("p95", median_us))]
-    return _sample([float(us) / 1e3 for us in figures_us if us], output)
-
-
-Commands = Callable[..., list[str]]
-PROGRAMS: dict[str, tuple[str, Commands, Callable[[str], Sample]]] = {
-    "onnxruntime_perf_test": ("onnxruntime", perf_test_command, read_perf_test),
-    "benchmark_model": ("tflite", benchmark_model_command, read_benchmark_model),
-}
-"""Runtime, command line and reader of each benchmark program."""
+PERF_TEST = "onnxruntime_perf_test"
+"""Name of the program, by which it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +85,8 @@ class AdbTarget(AbstractTarget):
         Raises:
             TargetFailure: If it cannot be reached, or the program is not understood.
         """
+        self._check_program()
         program = artifacts.read_bytes(self.benchmark)
-        runtime, _, _ = self._program()
         cpu = "/sys/devices/system/cpu/cpu0/cpufreq"
         model = self._told("getprop", "ro.product.model") or self._told("uname", "-n")
         chip = self._told("getprop", "ro.soc.model") or self._told("getprop", "ro.board.platform")
@@ -124,7 +97,7 @@ class AdbTarget(AbstractTarget):
         return Provenance(
             machine=", ".join(part for part in (model, chip, self.serial) if part),
             system=f"Android {release}" if release else self._told("uname", "-sr") or "unknown",
-            runtime=runtime,
+            runtime="onnxruntime",
             runtime_version=f"{self.benchmark.name} {hashlib.sha256(program).hexdigest()[:12]}",
             governor=self._told("cat", f"{cpu}/scaling_governor"),
             clock_mhz=khz / 1e3 if khz else None,
@@ -138,14 +111,14 @@ class AdbTarget(AbstractTarget):
     ) -> dict[str, Timing]:
         """Timings of engines, by name, which take turns.
 
-        ``p10_ms`` is the median over the passes of the fastest inference, since neither program
-        tells the 10th percentile.
+        ``p10_ms`` is the median over the passes of the fastest inference, since the program
+        tells no 10th percentile.
 
         Raises:
             Disconnected: If the device went away.
             TargetFailure: If the program fails, or prints what is not understood.
         """
-        _, command, read = self._program()
+        self._check_program()
         passes = min(_PASSES, repeats)
         each = -(-repeats // passes)
         program = f"{_FOLDER}/{self.benchmark.name}"
@@ -160,9 +133,9 @@ class AdbTarget(AbstractTarget):
             for _ in range(passes):
                 for name, model in models.items():
                     output = self._shell(
-                        *command(program, model, threads=threads, warmup=warmup, repeats=each)
+                        *perf_test_command(program, model, threads=threads, repeats=each)
                     )
-                    samples[name].append(read(output))
+                    samples[name].append(read_perf_test(output))
         finally:
             self._told("rm", "-r", "-f", _FOLDER)
         return {name: _timing(taken, repeats=passes * each) for name, taken in samples.items()}
@@ -170,13 +143,12 @@ class AdbTarget(AbstractTarget):
     def __str__(self) -> str:
         return f"adb:{self.serial}"
 
-    def _program(self) -> tuple[str, Commands, Callable[[str], Sample]]:
-        if self.benchmark.name not in PROGRAMS:
+    def _check_program(self) -> None:
+        if self.benchmark.name != PERF_TEST:
             raise TargetFailure(
-                f"{self.benchmark}: is no benchmark program known here; name one of: "
-                f"{', '.join(PROGRAMS)}"
+                f"{self.benchmark}: is no benchmark program known here; build {PERF_TEST} for the "
+                "device, and keep its name"
             )
-        return PROGRAMS[self.benchmark.name]
 
     def _push(self, engine: bytes, there: str) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -105,7 +105,7 @@ def open_target(
     Args:
         python: Interpreter on an ssh device, with numpy and ONNX Runtime.
         benchmark: Binary that times a model on an adb device, built for it: ONNX Runtime's
-            ``onnxruntime_perf_test``, or TFLite's ``benchmark_model``.
+            ``onnxruntime_perf_test``.
         ssh_config: Configuration of ssh to use in place of the user's own.
 
     Raises:

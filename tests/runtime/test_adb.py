@@ -1,17 +1,14 @@
 """A phone behind adb: the real client, before a stand-in for its server. No phone was at hand."""
 
 import shutil
+from contextlib import ExitStack
 
 import pytest
 from runtime.adb_server import Phone, adb_server
 
 from ofa.errors import Disconnected, TargetFailure
 from ofa.runtime import open_target
-from ofa.runtime.adb import read_benchmark_model, read_perf_test
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("adb") is None, reason="needs adb: apt-get install adb"
-)
+from ofa.runtime.adb import read_perf_test
 
 PERF_TEST = """
 Session creation time cost: 0.0131 s
@@ -20,13 +17,6 @@ Min Latency{0} {1} {2}
 Max Latency{0} 0.0042 {2}
 P50 Latency{0} {3} {2}
 P90 Latency{0} 0.00371 {2}
-"""
-BENCHMARK_MODEL = """
-INFO: Running benchmark for at least 1 iterations
-INFO: count=1 curr=5210 p5=5210 median=5210 p95=5210
-INFO: count=3 first=4000 curr=4100 min=3900 max=4100 avg=4000 std=80
-INFO: count=50 first=3021 curr=3043 min=2990 max=3403 avg=3050.5 std=51 p5=3000 median=3040 p95=3090
-INFO: Inference timings in us: Init: 5685, First inference: 5210, Warmup (avg): 4000
 """
 
 
@@ -54,8 +44,8 @@ def a_phone(serial="R58M123", **told) -> Phone:
 @pytest.fixture
 def connect(monkeypatch, tmp_path):
     """Opens a phone; its server lives until the test is over."""
-    from contextlib import ExitStack
-
+    if shutil.which("adb") is None:
+        pytest.skip("needs adb: apt-get install adb")
     benchmark = tmp_path / "a folder; $(odd) 'x'" / "onnxruntime_perf_test"
     benchmark.parent.mkdir()
     benchmark.write_bytes(b"\x7fELF")
@@ -113,12 +103,13 @@ def test_a_program_that_fails_there_is_told_in_one_line(connect):
     assert phone.commands[-1][:2] == ["rm", "-r"]
 
 
-def test_a_program_that_is_not_understood_is_refused_before_anything_is_sent(tmp_path):
-    other = tmp_path / "my_benchmark"
+@pytest.mark.parametrize("name", ["my_benchmark", "benchmark_model"])  # TFLite reads no ONNX
+def test_a_program_that_reads_no_engines_is_refused_before_anything_is_sent(tmp_path, name):
+    other = tmp_path / name
     other.write_bytes(b"")
 
-    with pytest.raises(TargetFailure, match="name one of: onnxruntime_perf_test, benchmark_model"):
-        open_target("adb:X", benchmark=other).describe()
+    with pytest.raises(TargetFailure, match="build onnxruntime_perf_test for the device"):
+        open_target("adb:X", benchmark=other).measure({}, threads=1, warmup=1, repeats=3)
 
 
 @pytest.mark.parametrize(("verb", "unit"), [(":", "s"), (" is", "sec")], ids=["short", "long"])
@@ -128,14 +119,7 @@ def test_the_output_of_onnxruntime_perf_test_is_read(verb, unit):
     assert (sample.lowest_ms, sample.median_ms, sample.p90_ms) == pytest.approx((3.4, 3.56, 3.71))
 
 
-def test_the_output_of_benchmark_model_is_read():
-    sample = read_benchmark_model(BENCHMARK_MODEL)
-
-    assert (sample.lowest_ms, sample.median_ms, sample.p90_ms) == (2.99, 3.04, 3.09)
-
-
-@pytest.mark.parametrize("read", [read_perf_test, read_benchmark_model])
 @pytest.mark.parametrize("output", ["", "Segmentation fault", "P50 Latency: fast s count=nan"])
-def test_other_output_is_refused(read, output):
+def test_other_output_is_refused(output):
     with pytest.raises(TargetFailure, match="no statistics known here"):
-        read(output)
+        read_perf_test(output)
