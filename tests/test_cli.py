@@ -278,6 +278,24 @@ def test_a_comparison_that_cannot_be_made_is_refused_in_one_line(words, mend, ca
     assert mend in fails(capsys, "search", "--device", "pixel", "--compare", *words)
 
 
+@pytest.mark.parametrize("flags", [["--seed", "-1"], ["--num", "0"]])
+def test_counts_and_seeds_below_what_they_can_be_are_refused(flags, capsys):
+    assert flags[0] in fails(capsys, "sample", *flags)
+
+
+def test_a_front_to_compare_with_is_not_the_one_that_is_replaced(capsys, tmp_path):
+    own = tmp_path / "fronts" / "pixel1.json"
+    own.parent.mkdir()
+    words = ["search", "--device", "pixel", "--strategy", "grid", "--out", str(tmp_path)]
+
+    assert "cannot be read" in fails(capsys, *words, "--against", str(own))
+    assert main(words) == 0
+    before = own.read_bytes()
+    capsys.readouterr()
+    assert "would replace it; copy it first" in fails(capsys, *words, "--against", str(own))
+    assert own.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace, set_loader
+from jsonargparse.typing import NonNegativeInt
 
 from ofa import artifacts
 from ofa.errors import BadArtifact, OfaError
@@ -143,7 +144,9 @@ def add_out(parser: ArgumentParser, default: str) -> None:
 
 def add_seed(parser: ArgumentParser) -> None:
     """``--seed``."""
-    parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal results")
+    parser.add_argument(
+        "--seed", type=NonNegativeInt, default=0, help="equal seeds give equal results"
+    )
 
 
 def add_recipe(parser: ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from ofa import pipeline
 from ofa.cli import flags, screen
 from ofa.errors import OfaError
 from ofa.fleet_files import FleetOutcome, read_fleet
+from ofa.space import kept_by
 
 _MOST_ROWS = 60
 
@@ -82,9 +83,10 @@ def show(path: Path) -> None:
         for pick in device.picks:
             if pick.point is None:
                 allowed = " within the limits" if outcome.limits else ""
+                lowest_ms = kept_by(device.lowest_ms)
                 print(
                     f"{device.device}: no subnet meets {pick.budget_ms:.4g} ms; those of this "
-                    f"space take {device.lowest_ms:.4g} to {device.highest_ms:.4g} ms{allowed}"
+                    f"space take {lowest_ms:.3f} to {device.highest_ms:.4g} ms{allowed}"
                 )
     if outcome.portfolio:
         _show_curve(outcome)

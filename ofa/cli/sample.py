@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import PositiveInt
 
 from ofa import pipeline
 from ofa.checkpoint import ACCURACY
@@ -13,7 +14,7 @@ from ofa.errors import OfaError
 
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_checkpoint(parser)
-    parser.add_argument("--num", type=int, default=1000, help="subnets to measure in all")
+    parser.add_argument("--num", type=PositiveInt, default=1000, help="subnets to measure in all")
     parser.add_argument(
         "--draw",
         choices=["macs", "latency", "uniform", "tree", "active"],

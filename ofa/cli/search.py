@@ -112,6 +112,11 @@ def _search_device(device: str, options: Namespace, track: pipeline.Track) -> Re
         return pipeline.search_precisions(
             find, device=device, checkpoint=options.checkpoint, budget_ms=options.budget_ms
         )
+    if options.against:
+        read_front(options.against)  # refused before the search rather than after it
+        path = options.out / "fronts" / f"{pipeline.find_device(device).id}.json"
+        if options.against.resolve() == path.resolve():
+            raise OfaError(f"--against {path}: this search would replace it; copy it first")
     found = find(device=device, budget_ms=options.budget_ms)
     return pipeline.compare_fronts(found, against=options.against) if options.against else found
 

@@ -137,6 +137,8 @@ def _active_rounds(folder: Path, num: int, seed: int) -> Iterator[list[AnyArch]]
 
     encoding = encoding_of(open_supernet(folder)[1].space)
     cost = cost_table(encoding, macs)
+    if num > (held := encoding.space.num_subnets):
+        raise OfaError(f"{num:,} archs asked, but the space holds {held:,}; ask for fewer")
     start = draw_archs(encoding, min(num, _ACTIVE_START), draw="macs", seed=seed)
     while True:
         measured = files.read_accuracy(folder / files.ACCURACY, supernet=folder / files.SUPERNET)
@@ -157,6 +159,9 @@ def _active_rounds(folder: Path, num: int, seed: int) -> Iterator[list[AnyArch]]
                 rng=np.random.default_rng((seed, len(done))),
             )
             wanted = encoding.decode(chosen)
+        if not wanted:  # so few are left that no draw meets one
+            left = [arch for arch in encoding.decode(encoding.enumerate()) if arch not in done]
+            wanted = left[: num - len(done)]
         yield in_sharing_order(wanted)
 
 
@@ -168,5 +173,6 @@ def _launched_shard() -> Shard | None:
     for environment in (TorchElasticEnvironment, SLURMEnvironment):
         if environment.detect():
             found = environment()
-            return Shard(index=found.global_rank(), count=found.world_size())
+            if found.world_size() > 1:
+                return Shard(index=found.global_rank(), count=found.world_size())
     return None

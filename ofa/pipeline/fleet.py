@@ -22,7 +22,7 @@ from ofa.pipeline.rounds import Accuracy
 from ofa.pipeline.table import DeviceTable, device_table
 from ofa.pipeline.watched import Watched
 from ofa.run_files import FrontPoint
-from ofa.space import AnyCostTable, AnyEncoding, AnySpace, CostTable, encoding_of, network
+from ofa.space import AnyCostTable, AnyEncoding, AnySpace, CostTable, encoding_of, kept_by, network
 
 if TYPE_CHECKING:
     from ofa.search import Front, Limit, Range
@@ -79,7 +79,7 @@ def search_fleet(
         for table, texts in zip(tables, budgets.values(), strict=True)
     ]
     if all(ms < member.reach.lowest for member in members for ms in member.budgets_ms):
-        lowest = [f"{one.table.device} {one.reach.lowest:.3f} ms" for one in members[:5]]
+        lowest = [f"{one.table.device} {kept_by(one.reach.lowest):.3f} ms" for one in members[:5]]
         raise InfeasibleBudget(
             f"no device keeps any of its budgets; the lowest that can be kept: "
             f"{', '.join(lowest)}: raise the budgets, or ask for shares such as 25%"

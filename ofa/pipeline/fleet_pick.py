@@ -5,6 +5,7 @@ from pathlib import Path
 from ofa.errors import InfeasibleBudget, UnknownDevice
 from ofa.fleet_files import read_fleet
 from ofa.run_files import Candidate, SearchOutcome, write_front
+from ofa.space import kept_by
 
 
 def front_of_fleet(*, fleet: Path, device: str, budget_ms: float, out: Path) -> Path:
@@ -30,9 +31,10 @@ def front_of_fleet(*, fleet: Path, device: str, budget_ms: float, out: Path) -> 
     found = by_name[device]
     within = [point for point in found.front if point.estimated_ms <= budget_ms]
     if not within:
+        lowest_ms = kept_by(found.front[0].estimated_ms)
         raise InfeasibleBudget(
             f"{fleet}: no subnet on the front of {device} meets {budget_ms:g} ms; they take "
-            f"{found.front[0].estimated_ms:.3f} to {found.front[-1].estimated_ms:.3f} ms: raise "
+            f"{lowest_ms:.3f} to {found.front[-1].estimated_ms:.3f} ms: raise "
             "the budget"
         )
     best = max(within, key=lambda point: point.predicted_top1)

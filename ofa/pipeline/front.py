@@ -127,6 +127,7 @@ def search(
             )
     front, asked_ms = settled.front, settled.budget_ms
     solved = problem(accuracy=settled.accuracy, max_evaluations=front.num_evaluations)
+    # Where every score is a measurement, baselines would cost as much as the search.
     drawn = partial(random_front, solved, np.random.default_rng(seed))
     candidates = [
         Candidate(
@@ -147,13 +148,13 @@ def search(
         num_evaluations=front.num_evaluations,
         exhaustive=front.exhaustive,
         front=tuple(_points(encoding, front, np.arange(len(front)))),
-        random_front=_baseline(encoding, drawn),
+        random_front=_baseline(encoding, drawn) if trusted else (),
         candidates=tuple(candidates),
         seed=seed,
         rounds=settled.rounds,
         scored_by="predictor" if trusted else "measurement",
         strategy=strategy,
-        uniform_front=_baseline(encoding, partial(uniform_front, solved)),
+        uniform_front=_baseline(encoding, partial(uniform_front, solved)) if trusted else (),
         limits=limits or {},
         precision=target.precision,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ofa import artifacts
 from ofa import checkpoint as files
+from ofa.errors import OfaError
 from ofa.opened import find_checkpoint, open_supernet
 from ofa.space import AnyEncoding, encoding_of, genotypes_of
 
@@ -29,6 +30,9 @@ def fit_predictor(
     Args:
         min_tau: Least Kendall tau with which a search may rely on it.
         plots: Folder for ``predicted.png``, ``learning_curve.png`` and ``genes.png``.
+
+    Raises:
+        OfaError: If the subnets are too few, or all alike; nothing is written then.
     """
     from ofa.predictor import fit_predictor as fit
 
@@ -47,6 +51,14 @@ def fit_predictor(
     if quantized:
         tensors |= quantized.predictor.state()
         report = replace(report, quantized=quantized.report)
+    numbers = [*tensors.values(), np.array([report.kendall_tau, report.rmse])]
+    if quantized:
+        numbers.append(np.array([quantized.report.kendall_tau, quantized.report.rmse]))
+    if not all(np.isfinite(values).all() for values in numbers):
+        raise OfaError(
+            f"{accuracy}: {len(top1)} subnets have {len(np.unique(top1))} different accuracies, "
+            "too alike to foretell; train the supernet further, or measure on more images"
+        )
     artifacts.write_tensors(folder / files.PREDICTOR, tensors, facts)
     artifacts.write_json(
         folder / files.PREDICTOR_REPORT,

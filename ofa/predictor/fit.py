@@ -261,7 +261,8 @@ class _Basis:
         centered = features - mean
         unit = centered / np.sqrt((centered**2).sum() / len(centered))
         direction = _dual(unit, target, _ADDITIVE_SHRINKAGE) @ centered
-        decay = decay_rate * direction / (centered @ direction).std()
+        scale = float((centered @ direction).std())
+        decay = decay_rate * direction / (scale or 1.0)  # equal accuracies have no direction
         bend = np.exp(-(centered @ decay))
         bend_mean = float(bend.mean())
         return cls(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ofa.errors import InfeasibleBudget
 from ofa.search.extremes import cheapest_within, extreme, nearest
 from ofa.search.limits import Limit
-from ofa.space import AnyCostTable, Genotypes
+from ofa.space import AnyCostTable, Genotypes, kept_by
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +58,7 @@ def check_budget(table: AnyCostTable, budget_ms: float, limits: Sequence[Limit] 
     lowest = float(table(extreme(table, sign=1))[0])
     if not lowest <= budget_ms:
         highest = float(table(extreme(table, sign=-1))[0])
-        nearest_ms = math.ceil(lowest * 1000) / 1000
+        nearest_ms = kept_by(lowest)
         raise InfeasibleBudget(
             f"no subnet meets a budget of {budget_ms:g} ms: those of this space take "
             f"{nearest_ms:.3f} to {highest:.3f} ms on this device; "
@@ -102,4 +102,4 @@ def _shown_range(limit: Limit) -> str:
 
 
 def _rounded_up(value: float, limit: Limit) -> float:
-    return math.ceil(value * 1000) / 1000 if limit.name == "latency" else math.ceil(value)
+    return kept_by(value) if limit.name == "latency" else math.ceil(value)

@@ -3,6 +3,8 @@
 Costs that are no integers, as milliseconds, are rounded to a grid on which sums are exact as well.
 """
 
+import math
+
 from ofa.space.layers import ConvLayer, Layer, LinearLayer, MBConvLayer, Network, PoolLayer
 from ofa.space.resnet import BottleneckLayer, MaxPoolLayer, ResNetLayer, ResNetNetwork
 
@@ -11,6 +13,11 @@ AnyNetwork = Network | ResNetNetwork
 
 _BYTES = 4  # float32
 _GRID, _EXACT = 2.0**30, 2.0**23
+
+
+def kept_by(latency_ms: float) -> float:
+    """The least budget of whole microseconds, ms, that a latency keeps."""
+    return math.ceil(latency_ms * 1000) / 1000
 
 
 def on_grid(cost: float) -> float:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from time import sleep
 
@@ -36,6 +37,7 @@ from ofa.opened import (
 from ofa.recipe import Data
 from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import encoding_of, macs, network
+from ofa.supernets import build_supernet
 
 MEAN, STD = (0.5,) * 3, (0.25,) * 3
 
@@ -142,6 +144,46 @@ def test_active_drawing_reaches_the_number_asked_without_repeats(folder):
 
     (archs,) = archs_by_file(folder)
     assert len(archs) == len(set(archs)) == 130
+
+
+def test_active_drawing_ends_where_a_small_space_does(folder, tiny_space):
+    small = replace(tiny_space, resolutions=(16,), kernel_sizes=(3,))
+    notes = replace(open_supernet(folder)[1], space=small)
+    tensors = {name: value.numpy() for name, value in build_supernet(small).state_dict().items()}
+    files.write_supernet(folder / files.SUPERNET, tensors, notes)
+    open_supernet.cache_clear()
+
+    pipeline.sample(checkpoint=str(folder), num=small.num_subnets, draw="active")
+
+    assert len(records(folder)) == small.num_subnets
+    with pytest.raises(OfaError, match="archs asked, but the space holds"):
+        pipeline.sample(checkpoint=str(folder), num=small.num_subnets + 1, draw="active")
+
+
+def test_a_job_of_one_process_is_no_shard(folder, monkeypatch):
+    for name, value in {"NTASKS": "1", "PROCID": "0", "JOB_NAME": "job", "LOCALID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+
+    path = pipeline.sample(checkpoint=str(folder), num=2, draw="active")
+
+    assert path == folder / files.ACCURACY
+
+
+@pytest.mark.parametrize("num_different", [1, 2, 3])
+def test_accuracies_nearly_all_alike_make_a_whole_predictor_or_none(folder, num_different):
+    encoding = encoding_of(open_supernet(folder)[1].space)
+    archs = encoding.decode(encoding.sample(60, np.random.default_rng(0)))
+    for number, arch in enumerate(dict.fromkeys(archs)):
+        record = files.MeasuredArch(arch=arch, top1=10.0 + (number < num_different))
+        files.append_accuracy(folder / files.ACCURACY, record, supernet=folder / files.SUPERNET)
+    (folder / files.PREDICTOR).write_bytes(b"older")
+
+    with suppress(OfaError):
+        pipeline.fit_predictor(checkpoint=str(folder))
+
+    if (folder / files.PREDICTOR).read_bytes() != b"older":
+        assert np.isfinite(predictor(folder, encoding)(encoding.encode(archs))).all()
+        assert read_fit(folder).num_pairs == len(set(archs))
 
 
 def test_accuracy_after_quantization_is_that_of_the_engine_that_would_ship(folder, tiny_space):
