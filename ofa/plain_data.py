@@ -23,8 +23,8 @@ _CORE = (
     (re.compile(r"|~|null|Null|NULL"), lambda text: None),
     (re.compile(r"true|True|TRUE"), lambda text: True),
     (re.compile(r"false|False|FALSE"), lambda text: False),
-    (re.compile(r"[-+]?[0-9][0-9_]*"), int),
-    (re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?[0-9]+(_[0-9]+)*"), int),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(_[0-9]+)*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
     (
         re.compile(r"[-+]?\.(inf|Inf|INF)|\.nan|\.NaN|\.NAN"),
         lambda text: float(text.replace(".", "")),
@@ -89,7 +89,7 @@ def yaml_text(body: Mapping[str, Any]) -> str:
         pass
 
     def quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        style = None if _scalar(text) == text else "'"
+        style = "'" if any(pattern.fullmatch(text) for pattern, _ in _CORE) else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, quoted)

@@ -141,6 +141,8 @@ def test_yaml_is_written_under_its_header_and_read_back(tmp_path):
 )
 @example("55921e0669")  # the id of an arch, which a reader of YAML could take for infinity
 @example("0123456789")
+@example("0_")
+@example("9" * 5000)
 def test_words_that_look_like_numbers_stay_words(text):
     body = {text: [text, {"x": text}], "float": 1e-7, "int": 12}
 
