@@ -105,7 +105,9 @@ def prepare(
         raise BadArtifact(f"{front}: chose another subnet than {subnet} holds; extract it first")
     supernet, accuracy = folder / files.SUPERNET, folder / files.ACCURACY
     if notes.supernet_sha256 != artifacts.sha256(supernet):
-        raise BadArtifact(f"{subnet}: was cut from another supernet than {supernet}; extract again")
+        raise BadArtifact(
+            f"{subnet}: was cut from another supernet than {supernet}; give its --checkpoint"
+        )
     opened, cut = open_supernet(folder)
     if notes.finetuned or (notes.space, notes.classes) != (cut.space, cut.classes):
         raise BadArtifact(

@@ -50,11 +50,15 @@ def train(
     from ofa.train import CHECKPOINT, draw_curves, fit, read_curves
 
     recipe, splits, module = prepared(recipe)
-    if init and not (resume and (out / CHECKPOINT).is_file()):
+    resumes = resume and (out / CHECKPOINT).is_file()
+    if init and not resumes:
         _warm_start_(module, init)
     with _claimed_by_rank_zero(out):
-        artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
+        if not resumes:  # what is refused keeps its own recipe
+            artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
         fit(module, folder=out, resume=resume, progress=progress)
+        if resumes:
+            artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
         if module.ranks.rank == 0:
             _write(out / files.SUPERNET, module, splits)
             phases = tuple(phase.name for phase in recipe.train.phases)
@@ -99,7 +103,7 @@ def plan(recipe: Recipe, *, probe_steps: int = 20) -> list[PhaseEstimate]:
     images_per_step = train.batch_size * train.accumulate * world
     estimates = []
     for planned in phases_of(train, num_images=len(splits.train), world=world):
-        measured = probe(module, planned, place, num_steps=probe_steps)
+        measured = probe(module, planned, place, num_steps=min(probe_steps, planned.num_steps))
         estimates.append(
             PhaseEstimate(
                 name=planned.phase.name,

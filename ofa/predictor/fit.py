@@ -349,7 +349,7 @@ def _check_pairs(encoding: AnyEncoding, genotypes: Genotypes, top1: np.ndarray) 
     if len(top1) < MIN_PAIRS:
         raise OfaError(
             f"predictor: {len(top1)} measured subnets are too few; measure {MIN_PAIRS} or more "
-            f"with: ofa sample"
+            f"with: ofa sample --num {MIN_PAIRS} and the same --checkpoint"
         )
     if len(encoding.unique(genotypes)) < len(genotypes):
         raise OfaError("predictor: an arch was measured twice; keep one line of each")

@@ -24,6 +24,17 @@ def test_a_run_that_may_be_resumed_starts_from_the_weights_named(recipe, tmp_pat
     assert "tensors taken" not in caplog.text  # there is a checkpoint by now
 
 
+def test_a_run_that_is_not_resumed_keeps_its_recipe(recipe, tmp_path):
+    out = tmp_path / "run"
+    pipeline.train(recipe, out=out, progress=False)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+
+    with pytest.raises(OfaError, match="started with other settings"):
+        pipeline.train(with_train(recipe, weight_decay=0.5), out=out, resume=True, progress=False)
+
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
 def test_a_run_starts_from_a_checkpoint_by_its_folder(recipe, tmp_path, caplog):
     start = pipeline.train(recipe, out=tmp_path / "first", progress=False)
 
