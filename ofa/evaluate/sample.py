@@ -31,7 +31,10 @@ def draw_archs(
         OfaError: If the space holds fewer archs, or no latency is given to spread over.
     """
     if num > encoding.space.num_subnets:
-        raise OfaError(f"num: {num} archs asked, but the space holds {encoding.space.num_subnets}")
+        raise OfaError(
+            f"num: {num} archs asked, but the space holds {encoding.space.num_subnets}; ask for "
+            "fewer with --num"
+        )
     if draw == "latency" and latency_ms is None:
         raise OfaError("draw: latency needs a device to spread over; add --device NAME")
     rng = np.random.default_rng(seed)
