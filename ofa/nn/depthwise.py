@@ -1,9 +1,9 @@
 """Gradients of depthwise convolutions, made fast on x86 CPUs.
 
 There torch leaves convolutions to oneDNN. For the gradient of a depthwise kernel oneDNN has fast
-code up to three columns; kernels of five or seven go another way, several times slower for each
-number (torch 2.14). So that gradient is taken here in strips of three columns. Networks are left as
-they are: it is enough that they run within ``FastDepthwise``.
+code up to three columns; kernels of five or seven go another, slower way (torch 2.14;
+``benchmarks/train_step.py`` times a step with each). So that gradient is taken here in strips of
+three columns. Networks are left as they are: it is enough that they run within ``FastDepthwise``.
 """
 
 from collections.abc import Callable
@@ -115,7 +115,7 @@ def _gradient_of_weight(gradient: Tensor, x: Tensor, weight: Tensor, stride: int
     size = weight.shape[-1]
     middle = size // 2
     result = weight.new_zeros(*weight.shape[:-1], size + 2)  # strips may reach beyond the kernel
-    # oneDNN is slow where the kernel is higher than the image, or pads it more than its stride.
+    # oneDNN is slow where a kernel is higher than its image, or at stride 2 pads by over two rows.
     added = min(middle, max(0, (size - x.shape[2] + 1) // 2, middle - 2 if stride == 2 else 0))
     if added:
         x = F.pad(x, (0, 0, added, added))

@@ -128,7 +128,11 @@ def search(
     front, asked_ms = settled.front, settled.budget_ms
     solved = problem(accuracy=settled.accuracy, max_evaluations=front.num_evaluations)
     # Where every score is a measurement, baselines would cost as much as the search.
-    drawn = partial(random_front, solved, np.random.default_rng(seed))
+    finds = (
+        partial(random_front, solved, np.random.default_rng(seed)),
+        partial(uniform_front, solved),
+    )
+    at_random, uniform = (_baseline(encoding, find) if trusted else () for find in finds)
     candidates = [
         Candidate(
             arch=point.arch,
@@ -148,13 +152,13 @@ def search(
         num_evaluations=front.num_evaluations,
         exhaustive=front.exhaustive,
         front=tuple(_points(encoding, front, np.arange(len(front)))),
-        random_front=_baseline(encoding, drawn) if trusted else (),
+        random_front=at_random,
         candidates=tuple(candidates),
         seed=seed,
         rounds=settled.rounds,
         scored_by="predictor" if trusted else "measurement",
         strategy=strategy,
-        uniform_front=_baseline(encoding, partial(uniform_front, solved)) if trusted else (),
+        uniform_front=uniform,
         limits=limits or {},
         precision=target.precision,
     )

@@ -10,7 +10,7 @@ from ofa.deploy.bench import bench_remote
 from ofa.deploy.bundle import Bundle, bundle_contents, write_bundle
 from ofa.deploy.manifest import Origin
 from ofa.errors import BadArtifact, OfaError, TargetFailure
-from ofa.runtime import AbstractTarget, Timing
+from ofa.runtime import AbstractTarget, Provenance, Timing
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class Board(AbstractTarget):
     sent: list[bytes] = field(default_factory=list)
 
     def describe(self):
-        raise NotImplementedError
+        return Provenance(
+            machine="a board", system="Linux", runtime="onnxruntime", runtime_version="1.0"
+        )
 
     def measure(self, engines, *, threads, warmup, repeats):
         self.sent.extend(engines.values())

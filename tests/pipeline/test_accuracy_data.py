@@ -293,6 +293,7 @@ def test_a_predictor_below_its_gate_leaves_the_search_to_measurement(folder, cap
     outcome = json.loads(path.read_text())["search"]
     assert "below the 0.990 asked of it" in caplog.text
     assert outcome["scored_by"] == "measurement"
+    assert outcome["random_front"] == outcome["uniform_front"] == []  # they would be measured, too
     assert outcome["rounds"][0]["gap"] == 0
     assert np.diff([point["predicted_top1"] for point in outcome["front"]]).min() > 0
 
