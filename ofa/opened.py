@@ -209,7 +209,7 @@ def parts_of_like_work(
 def has_images(folder: Path) -> bool:
     """Whether a checkpoint has images to measure its subnets on, beside it or where it says."""
     data = open_supernet(folder)[1].data
-    if data is None or (data.root is not None and not Path(data.root).is_dir()):
+    if data is None or (data.folder is not None and not data.folder.is_dir()):
         return (folder / files.IMAGES).is_dir()
     return True
 

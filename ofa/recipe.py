@@ -6,6 +6,7 @@ written here and nowhere else.
 
 import math
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Literal
 
 from ofa.errors import OfaError
@@ -40,6 +41,14 @@ class Data:
     """Training images that recalibrate batch norm."""
     split_seed: int = 0
     """Seed of the held-out split and of the calibration list."""
+
+    @property
+    def folder(self) -> Path | None:
+        """``root`` as a path; a leading ``~``, as checkpoints spell one at home, is the user's."""
+        if self.root is None:
+            return None
+        path = Path(self.root)
+        return path.expanduser() if path.parts[:1] == ("~",) else path
 
     def __post_init__(self) -> None:
         for name in ("num_search", "num_calibration"):

@@ -1,6 +1,7 @@
 """What leaves this machine names no one, and what comes to it is shown, never obeyed."""
 
 import shlex
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from ofa.cli import main
 from ofa.data.load import load_splits
 from ofa.errors import BadArtifact, BadData, OfaError, TargetFailure
 from ofa.latency import load_device
+from ofa.opened import has_images, judges
 from ofa.provenance import command, provenance
 from ofa.recipe import Data
 from ofa.runtime import open_target
 from ofa.runtime.ssh import SshTarget
+from ofa.supernets import build_supernet
 
 ODD = ("a b", "a'b", 'a"b', "a;b", "$(touch canary)", "`touch canary`", "a\nb", "-oProxyCommand=x",
        "a|b", "a&b", "a\x00b", "../a", "a/b", "~a", "", "\x1b[2Ja", "\u202ea")  # fmt: skip
@@ -61,6 +64,25 @@ def test_a_checkpoint_keeps_the_folder_of_its_images_without_the_home_folder(
     assert asdict(read) == asdict(replace(data, root="~/images"))
     with pytest.raises(BadData, match=str(at_home / "images")):  # where it is looked for
         load_splits(read, tiny_space)
+
+
+def test_a_checkpoint_finds_the_images_it_was_trained_on_in_the_home_folder(
+    at_home, striped_images, tmp_path, tiny_space
+):
+    notes = SupernetNotes(
+        space=replace(tiny_space, num_classes=2),
+        data=Data(name="image_folder", root=str(at_home / "images"), num_search=20),
+        classes=("columns", "rows"), mean=(0.5,) * 3, std=(0.2,) * 3, ofa="0",
+    )  # fmt: skip
+    net = build_supernet(notes.space)
+    tensors = {name: value.numpy() for name, value in net.state_dict().items()}
+    write_supernet(tmp_path / "supernet.safetensors", tensors, notes)
+    assert not has_images(tmp_path)
+
+    shutil.copytree(striped_images, at_home / "images")
+
+    assert has_images(tmp_path)
+    assert len(judges(tmp_path).test) == 80
 
 
 @pytest.mark.parametrize("name", [name for name in ODD if name and "\x00" not in name])

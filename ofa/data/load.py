@@ -147,11 +147,6 @@ def _is_named(data: Data) -> bool:
 
 
 def _root(data: Data) -> Path:
-    if data.root is None:
+    if data.folder is None:
         raise BadData("data.root: not set; give the folder that holds train/ and test/")
-    return _at_home(Path(data.root))
-
-
-def _at_home(path: Path) -> Path:
-    """A path that begins with ``~``, as checkpoints spell one in the home folder."""
-    return path.expanduser() if path.parts[:1] == ("~",) else path
+    return data.folder

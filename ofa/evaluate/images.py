@@ -47,10 +47,10 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
                 f"{folder}: imported weights name no images to judge them by; import them again "
                 "with --images FOLDER"
             )
-        root = notes.data.root
-        if root is not None and not Path(root).is_dir():
+        root = notes.data.folder
+        if root is not None and not root.is_dir():
             raise BadData(
-                f"{folder}: the images it was trained on are not in {root!r}, where its recipe "
+                f"{folder}: the images it was trained on are not in {str(root)!r}, where its recipe "
                 f"says; pack them: ofa pack --checkpoint {folder} --images FOLDER"
             )
         splits = load_splits(notes.data, notes.space)
