@@ -8,15 +8,18 @@ id>-<device>/   what ships: see ``ofa.deploy``
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
+from ofa.provenance import without_home
+from ofa.recipe import Data
 from ofa.space import AnyArch, AnySpace, check_arch
 
 _FRONT, _SUBNET = "ofa.front", "ofa.subnet"
+_SUBNET_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +141,10 @@ class SubnetNotes:
         macs: Multiply-accumulates of one image.
         params: Trainable parameters.
         supernet_sha256: Hash of the weights it was cut from.
-        finetuned: Whether it was trained further since, so that it is none of the supernet's.
+        finetuned_epochs: Epochs it was trained further by itself, after which its weights are none
+            of the supernet's; 0 as it was cut.
+        transferred_to: The images it was trained on then, with a new head for their classes;
+            ``None`` if these are the supernet's own.
     """
 
     space: AnySpace
@@ -152,7 +158,8 @@ class SubnetNotes:
     macs: int
     params: int
     supernet_sha256: str
-    finetuned: bool = False
+    finetuned_epochs: int = 0
+    transferred_to: Data | None = None
 
 
 def write_front(path: Path, outcome: SearchOutcome, *, inputs: Mapping[str, Path]) -> None:
@@ -173,7 +180,13 @@ def read_front(path: Path) -> SearchOutcome:
 def write_subnet(
     folder: Path, tensors: artifacts.Tensors, notes: SubnetNotes, *, inputs: Mapping[str, Path]
 ) -> None:
-    """Write a subnet's folder, whole or not at all."""
+    """Write a subnet's folder, whole or not at all.
+
+    It may travel, so the folder of its images is written without the name of the user.
+    """
+    data = notes.transferred_to
+    if data and data.root:
+        notes = replace(notes, transferred_to=replace(data, root=without_home(data.root)))
     with artifacts.new_folder(folder) as temporary:
         weights = temporary / "subnet.safetensors"
         artifacts.write_tensors(weights, tensors, {"arch": notes.arch.to_json()})
@@ -181,6 +194,7 @@ def write_subnet(
             temporary / "subnet.json",
             {"subnet": asdict(notes)},
             schema=_SUBNET,
+            version=_SUBNET_VERSION,
             inputs={**inputs, "weights": weights},
         )
 
@@ -192,7 +206,7 @@ def read_subnet(folder: Path) -> tuple[artifacts.Tensors, SubnetNotes]:
         BadArtifact: If a file is missing or corrupt, or the two do not belong together.
     """
     path, weights = folder / "subnet.json", folder / "subnet.safetensors"
-    body = artifacts.read_json(path, schema=_SUBNET)
+    body = artifacts.read_json(path, schema=_SUBNET, version=_SUBNET_VERSION)
     artifacts.check_input(body, "weights", weights, where=path)
     notes = artifacts.parse(SubnetNotes, body.get("subnet"), where=f"{path}: subnet")
     check_arch(notes.space, notes.arch)

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -413,17 +414,30 @@ def test_fine_tuning_tells_what_it_brought(bundle, run, tmp_path):
         progress=False,
     )  # fmt: skip
 
-    assert tuned.folder == tmp_path / "subnets" / subnet.name
+    assert tuned.folder == tmp_path / "subnets" / f"{subnet.name}-finetuned"
     assert tuned.test_top1_before == pytest.approx(bundle.manifest.top1.test, abs=2)
     assert tuned.num_test_images == 80
     before, after = (read_subnet(folder)[0] for folder in (subnet, tuned.folder))
     assert before.keys() == after.keys()
     assert (before["classifier.weight"] != after["classifier.weight"]).any()
-    with pytest.raises(BadArtifact, match="was fine-tuned, so that it is none of"):
-        pipeline.deploy(
-            subnet=tuned.folder, front=run / "fronts" / "pixel1.json", checkpoint=str(run),
-            out=tmp_path,
-        )  # fmt: skip
+
+
+def test_a_fine_tuned_subnet_is_compared_from_its_own_weights_on(bundle, run, tmp_path):
+    tuned = pipeline.specialize(
+        device="pixel", checkpoint=str(run), out=tmp_path, seed=3, finetune_epochs=1
+    )
+
+    assert tuned.path.name == f"{bundle.manifest.arch.id}-pixel1-finetuned"
+    facts = tuned.manifest
+    assert [rung.name for rung in facts.ladder.rungs] == ["subnet to onnxruntime-fp32"]
+    assert (facts.finetuned_epochs, facts.transferred, facts.top1.predicted) == (1, False, None)
+    notes = read_subnet(tmp_path / "subnets" / f"{facts.arch.id}-finetuned")[1]
+    assert facts.top1.test == pytest.approx(notes.test_top1)
+    assert facts.estimated == bundle.manifest.estimated
+    assert facts.data_sha256 == bundle.manifest.data_sha256
+    verified = pipeline.verify(bundle=tuned.path, checkpoint=str(run))
+    assert verified.failing is None
+    assert len(verified.ladder.rungs) == 1
 
 
 def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped_images, tmp_path):
@@ -441,10 +455,66 @@ def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped
     assert notes.classes == ("columns", "rows", "third")
     assert len(tensors["classifier.bias"]) == 3
     # The average that is kept has forgotten the head's start, at 0.
-    run = tmp_path / "finetune" / notes.arch.id
-    last = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    started = tmp_path / "finetune" / notes.arch.id
+    last = torch.load(started / "last.ckpt", weights_only=True)["state_dict"]
     learned = last["supernet.net.classifier.bias"].abs().sum()
     assert np.abs(tensors["classifier.bias"]).sum() > 0.5 * learned
+
+
+def test_a_transferred_subnet_is_deployed_and_verified_on_its_own_images(
+    bundle, run, striped_images, tmp_path
+):
+    other = tmp_path / "other"
+    for part in ("train", "test"):
+        shutil.copytree(striped_images / part, other / part)
+        shutil.copytree(striped_images / part / "rows", other / part / "third")
+    tuned = pipeline.finetune(
+        subnet=next((run / "subnets").iterdir()), checkpoint=str(run), out=tmp_path,
+        images=other, epochs=1, batch_size=16, threads=1, progress=False,
+    )  # fmt: skip
+
+    path = pipeline.deploy(
+        subnet=tuned.folder, front=run / "fronts" / "pixel1.json", checkpoint=str(run),
+        out=tmp_path,
+    )  # fmt: skip
+
+    facts = load_bundle(path).manifest
+    assert facts.classes == ("columns", "rows", "third")
+    assert facts.top1.test == pytest.approx(tuned.test_top1)
+    assert facts.top1.num_test_images == 120
+    assert not (path / "front.png").exists()
+    verify = partial(pipeline.verify, bundle=path, checkpoint=str(run))
+    assert verify(images=other).failing is None
+    with pytest.raises(BadArtifact, match="give their folder by --images"):
+        verify()
+    with pytest.raises(BadArtifact, match="leave --images out"):
+        pipeline.verify(bundle=bundle.path, checkpoint=str(run), images=other)
+    Image.new("RGB", (32, 32)).save(next((other / "test" / "rows").iterdir()))
+    with pytest.raises(BadData, match="not the images that the bundle was measured on"):
+        verify(images=other)
+    Image.new("RGB", (32, 32)).save(next((other / "train" / "rows").iterdir()))
+    with pytest.raises(BadData, match=r"not the images that .*-finetuned was trained on"):
+        pipeline.deploy(
+            subnet=tuned.folder, front=run / "fronts" / "pixel1.json", checkpoint=str(run),
+            out=tmp_path,
+        )  # fmt: skip
+
+
+def test_a_transferred_subnet_is_trained_further_on_the_images_of_then(
+    bundle, run, striped_images, tmp_path
+):
+    once = partial(
+        pipeline.finetune, checkpoint=str(run), out=tmp_path, epochs=1, batch_size=16, threads=1,
+        progress=False,
+    )  # fmt: skip
+    first = once(subnet=next((run / "subnets").iterdir()), images=striped_images)
+
+    second = once(subnet=first.folder)
+
+    assert second.test_top1_before == pytest.approx(first.test_top1)
+    notes = read_subnet(second.folder)[1]
+    assert notes.finetuned_epochs == 2
+    assert notes.transferred_to.folder == striped_images
 
 
 def test_a_subnet_of_other_classes_is_not_deployed(bundle, run, tmp_path):
@@ -453,7 +523,9 @@ def test_a_subnet_of_other_classes_is_not_deployed(bundle, run, tmp_path):
     renamed = replace(notes, classes=("cats", "dogs"))
     write_subnet(tmp_path / "renamed", tensors, renamed, inputs={})
 
-    with pytest.raises(BadArtifact, match="deploy the subnet that ofa extract wrote"):
+    with pytest.raises(
+        BadArtifact, match="deploy the subnet that ofa extract or ofa finetune wrote"
+    ):
         pipeline.deploy(
             subnet=tmp_path / "renamed", front=run / "fronts" / "pixel1.json",
             checkpoint=str(run), out=tmp_path,

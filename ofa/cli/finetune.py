@@ -20,7 +20,7 @@ def _add_flags(parser: ArgumentParser) -> None:
         type=Path,
         default=None,
         metavar="FOLDER",
-        help="other images to transfer to, with a new head; default: the supernet's own",
+        help="other images to transfer to, with a new head; default: those it was trained on",
     )
     parser.add_argument("--epochs", type=int, default=10, help="passes over the training images")
     parser.add_argument("--learning-rate", type=float, default=0.02, help="highest learning rate")
@@ -67,8 +67,7 @@ FINETUNE = Command(
     draws_progress=True,
     details=(
         "On the supernet's own images the subnet learns from the largest net as well; on others "
-        "it gets a new head. What comes out is no subnet of the supernet any more: ofa deploy, "
-        "which compares every form with the supernet, refuses it; docs/train.md shows how to "
-        "export it."
+        "it gets a new head. OUT/subnets/ID-finetuned is none of the supernet's any more; ofa "
+        "deploy builds its engines, and compares them with these weights."
     ),
 )

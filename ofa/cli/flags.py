@@ -59,8 +59,8 @@ def add_limits(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COST=NUMBER",
-        help=f"what a subnet may cost at most besides latency, e.g. macs=40M; {', '.join(COSTS)}; "
-        "give it again for several",
+        help=f"most it may cost besides latency, e.g. macs=40M; {', '.join(COSTS)}; give it "
+        "again for several",
     )
 
 

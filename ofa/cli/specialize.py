@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import NonNegativeInt
 
 from ofa import pipeline
 from ofa.cli import flags, screen
@@ -35,6 +36,13 @@ def _add_flags(parser: ArgumentParser) -> None:
     flags.add_limits(parser)
     flags.add_checkpoint(parser)
     flags.add_precisions(parser)
+    parser.add_argument(
+        "--finetune",
+        type=NonNegativeInt,
+        default=0,
+        metavar="EPOCHS",
+        help="train the chosen subnet further, by itself",
+    )
     flags.add_wish(parser)
     flags.add_out(parser, "runs/specialize")
     flags.add_seed(parser)
@@ -55,6 +63,7 @@ def _specialize(options: Namespace, track: pipeline.Track) -> list[Specialized]:
             seed=options.seed,
             wish=flags.wish(options),
             precisions=options.precisions,
+            finetune_epochs=options.finetune,
             track=track,
         )
         for device in options.device
@@ -84,8 +93,13 @@ def _sizes(path: Path) -> list[tuple[str, int]]:
 
 def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
     top1, cost = manifest.top1, manifest.cost
-    known = top1.predicted_rmse is not None
-    predicted = f"predicted, ± {top1.predicted_rmse:.2f}" if known else "predicted, error unknown"
+    before, searched = [], f"measured, {top1.num_search_images:,} search images"
+    if top1.predicted is not None:
+        known = top1.predicted_rmse is not None
+        error = f"± {top1.predicted_rmse:.2f}" if known else "error unknown"
+        before = [("top-1", f"{top1.predicted:.2f} %", f"predicted, {error}")]
+    elif manifest.finetuned_epochs:
+        searched = f"{searched}, after {manifest.finetuned_epochs} epochs of fine-tuning"
     searches = len(manifest.attempts)
     judged = ""
     if top1.counted_by != manifest.engine:
@@ -105,8 +119,8 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
         rows.append(_latency_row("  on this machine", manifest.measured_at_build, word))
     return [
         *rows,
-        ("top-1", f"{top1.predicted:.2f} %", predicted),
-        ("", f"{top1.search:.2f} %", f"measured, {top1.num_search_images:,} search images"),
+        *before,
+        ("" if before else "top-1", f"{top1.search:.2f} %", searched),
         ("", f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images{judged}"),
         ("arch", f"{cost.macs / 1e6:.2f} M MACs", manifest.arch.describe()),
         ("size", f"{cost.params / 1e3:.1f} k params", f"engine {cost.engine_bytes / 1000:,.1f} kB"),

@@ -13,10 +13,19 @@ from ofa.pipeline.verify import Verified
 def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="a bundle, folder or zip")
     flags.add_checkpoint(parser)
+    parser.add_argument(
+        "--images",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="images that a transferred subnet was trained on; default: the supernet's",
+    )
 
 
 def _verify(options: Namespace, track: pipeline.Track) -> Verified:
-    return pipeline.verify(bundle=options.bundle, checkpoint=options.checkpoint)
+    return pipeline.verify(
+        bundle=options.bundle, checkpoint=options.checkpoint, images=options.images
+    )
 
 
 def _show(verified: Verified) -> None:
@@ -51,7 +60,8 @@ VERIFY = Command(
         "Hashes are checked before anything is loaded. Then, on all test images: the supernet at "
         "the bundle's arch, the subnet cut out and recalibrated afresh, the weights in the bundle, "
         "the portable ONNX file, and each engine that can run here. The first rung that misses its "
-        "bar is named, and the exit code is 1. The names of the classes must be the supernet's; a "
+        "bar is named, and the exit code is 1. A fine-tuned subnet is none of the supernet's: its "
+        "own weights come first. The names of the classes must be the supernet's; a "
         "run.py that is not the one this version ships is told."
     ),
 )

@@ -20,12 +20,11 @@ from ofa.deploy.manifest import (
     Top1,
     origin,
 )
-from ofa.deploy.picture import FrontPoint
+from ofa.deploy.picture import FrontPicture, FrontPoint
 from ofa.deploy.report import (
     ClassAccuracy,
     ReportData,
     class_accuracies,
-    render_front,
     render_report,
 )
 
@@ -41,6 +40,7 @@ __all__ = [
     "EngineCache",
     "EngineRequest",
     "Form",
+    "FrontPicture",
     "FrontPoint",
     "Input",
     "InputFile",
@@ -63,7 +63,6 @@ __all__ = [
     "layer_times",
     "load_bundle",
     "origin",
-    "render_front",
     "render_report",
     "torch_logits",
     "write_bundle",

@@ -34,8 +34,8 @@ from ofa.deploy.manifest import (
     origin,
     resize_steps,
 )
-from ofa.deploy.picture import FrontPoint
-from ofa.deploy.report import ReportData, class_accuracies, render_front, render_report
+from ofa.deploy.picture import FrontPicture, FrontPoint, draw_front
+from ofa.deploy.report import ReportData, class_accuracies, render_report
 from ofa.deploy.timed import estimated, time_here, time_on
 from ofa.deploy.verify import climb_forms
 from ofa.evaluate import QuantizationImages, quantization_images
@@ -52,8 +52,8 @@ class Order:
     """One subnet for one device.
 
     Attributes:
-        supernet: What it was cut from.
-        extracted: The subnet cut from it and recalibrated afresh.
+        supernet: What it was cut from; ``None`` if it was fine-tuned since, so that the two differ.
+        extracted: The subnet cut from it and recalibrated afresh; ``None`` likewise.
         net: The network whose weights ship.
         tensors: Its weights by name.
         notes: What was measured of it.
@@ -73,8 +73,8 @@ class Order:
         request_digest: Hash of everything asked.
     """
 
-    supernet: nn.Module
-    extracted: nn.Module
+    supernet: nn.Module | None
+    extracted: nn.Module | None
     net: Subnet
     tensors: Tensors
     notes: SubnetNotes
@@ -236,10 +236,10 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         attempts=attempts,
         limits=outcome.limits,
         top1=Top1(
-            predicted=outcome.chosen.predicted_top1,
+            predicted=None if notes.finetuned_epochs else outcome.chosen.predicted_top1,
             predicted_rmse=order.predictor_rmse,
             search=notes.search_top1
-            if outcome.chosen.search_top1 is None
+            if notes.finetuned_epochs or outcome.chosen.search_top1 is None
             else outcome.chosen.search_top1,
             num_search_images=len(order.search),
             test=climbed.top1[judge],
@@ -270,19 +270,13 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
             )
         },
         request=order.request_digest,
+        finetuned_epochs=notes.finetuned_epochs,
+        transferred=notes.transferred_to is not None,
     )
     data = ReportData(
         manifest=manifest,
         origin=origin(order.inputs),
-        front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.front),
-        random_front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.random_front),
-        uniform=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.uniform_front),
-        candidates=tuple(
-            _point(candidate.estimated_ms, candidate.search_top1)
-            for candidate in outcome.candidates
-            if candidate.search_top1 is not None
-        ),
-        samples=_points(order, order.samples),
+        picture=None if manifest.transferred else _picture(order, manifest),
         classes=class_accuracies(labels, predicted, notes.classes),
         layers=layer_times(layers, order.model),
     )
@@ -293,11 +287,31 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         manifest,
         engines=engines,
         report=render_report(data),
-        front=render_front(data),
+        front=data.picture and draw_front(data.picture, format="png", width_inches=5.6),
         weights=order.tensors,
         inputs=order.inputs,
     )
     return Assembled(manifest=manifest, contents=contents)
+
+
+def _picture(order: Order, manifest: Manifest) -> FrontPicture:
+    outcome, estimated = order.outcome, manifest.estimated
+    return FrontPicture(
+        front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.front),
+        random_front=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.random_front),
+        uniform=tuple(_point(p.estimated_ms, p.predicted_top1) for p in outcome.uniform_front),
+        candidates=tuple(
+            _point(candidate.estimated_ms, candidate.search_top1)
+            for candidate in outcome.candidates
+            if candidate.search_top1 is not None
+        ),
+        samples=_points(order, order.samples),
+        chosen=_point(estimated.latency_ms, manifest.top1.search),
+        low_ms=estimated.low_ms,
+        high_ms=estimated.high_ms,
+        budget_ms=manifest.budget_ms,
+        machine=estimated.machine,
+    )
 
 
 def _timed_again(order: Order, built: Built) -> Latency | None:

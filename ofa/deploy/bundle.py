@@ -7,7 +7,7 @@
     subnet.safetensors      the same weights for torch (optional)
     arch.json               the subnet, as data
     report.html             what was asked, predicted and measured; opens offline
-    front.png               the front of the report
+    front.png               the front of the report (none where images are not the supernet's)
     run.py                  classifies images with onnxruntime, numpy and pillow
     LICENSES.txt            under which terms the parts may be used
     manifest.json           all facts, and the SHA-256 of every file above
@@ -44,8 +44,8 @@ SEAL = "manifest.json.sha256"
 VERSION = 3
 """Of the manifest; counted up when a field changes its meaning."""
 
-_ALWAYS = {ENGINE, ARCH, REPORT, FRONT, RUN, LICENSES, MANIFEST, SEAL}
-_LEGAL = _ALWAYS | {WEIGHTS}
+_ALWAYS = {ENGINE, ARCH, REPORT, RUN, LICENSES, MANIFEST, SEAL}
+_LEGAL = _ALWAYS | {FRONT, WEIGHTS}
 _MAX_FILES = 200
 
 
@@ -114,7 +114,7 @@ def bundle_contents(
     *,
     engines: Mapping[str, bytes],
     report: str,
-    front: bytes,
+    front: bytes | None,
     weights: Tensors | None = None,
     inputs: Mapping[str, Path],
 ) -> dict[str, bytes]:
@@ -123,7 +123,7 @@ def bundle_contents(
     Args:
         engines: The portable engine and the files of the others, by their place in the bundle.
         report: HTML page.
-        front: PNG picture.
+        front: PNG picture, if there is one.
         weights: Weights of the static network, by name.
         inputs: Files that the bundle was made from, by what they are.
     """
@@ -131,11 +131,12 @@ def bundle_contents(
     contents = {
         **engines,
         REPORT: report.encode(),
-        FRONT: front,
         RUN: _shipped_program(),
         LICENSES: resources.files("ofa.deploy").joinpath("licenses.txt").read_bytes(),
         ARCH: artifacts.json_artifact(arch, schema="arch", inputs=inputs),
     }
+    if front is not None:
+        contents[FRONT] = front
     if weights is not None:
         notes = {"arch": manifest.arch.to_json()}
         contents[WEIGHTS] = artifacts.packed_tensors(weights, notes)

@@ -123,10 +123,12 @@ class Top1:
     """Top-1 accuracies, percent.
 
     Attributes:
-        predicted: By the accuracy predictor, for the search split.
+        predicted: By the accuracy predictor, for the search split; ``None`` of a subnet that was
+            fine-tuned, of which it knows nothing.
         predicted_rmse: Root mean square error of the predictor on subnets held out, points;
             ``None`` for an imported predictor.
-        search: Measured on the search split, recalibrated: by this the subnet was chosen.
+        search: Measured on the search split, recalibrated: by this the subnet was chosen, unless
+            it was fine-tuned since.
         num_search_images: Images of the search split.
         test: Measured on the test split.
         num_test_images: Images of the test split.
@@ -134,7 +136,7 @@ class Top1:
             target, or the portable one, if the other could not run where the bundle was built.
     """
 
-    predicted: float
+    predicted: float | None
     predicted_rmse: float | None
     search: float
     num_search_images: int
@@ -238,6 +240,8 @@ class Manifest:
         data_sha256: Hash of images and labels of each split that took part.
         request: Hash of everything asked; an equal request gives this bundle again.
         files: SHA-256 of every other file of the bundle; ``write_bundle`` fills it in.
+        finetuned_epochs: Epochs that the subnet was trained further by itself; 0 as it was cut.
+        transferred: Whether on images other than the supernet's, with a new head.
     """
 
     arch: AnyArch
@@ -263,6 +267,8 @@ class Manifest:
     request: str
     files: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
+    finetuned_epochs: int = 0
+    transferred: bool = False
 
     def __post_init__(self) -> None:
         check_arch(self.space, self.arch)

@@ -50,7 +50,7 @@ class FrontPicture:
         uniform: Front of the archs of one choice for all blocks, predicted.
         candidates: Archs near the budget, measured.
         samples: Random archs, measured.
-        chosen: The chosen arch, measured.
+        chosen: The chosen arch, measured as it ships: after fine-tuning, if there was any.
         low_ms: Lower end of the interval of the chosen arch's latency.
         high_ms: Upper end of it.
         budget_ms: Latency that had to be kept.

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from ofa.deploy.drawing import draw_subnet
 from ofa.deploy.layer_times import LayerTime
 from ofa.deploy.manifest import Manifest, Origin
-from ofa.deploy.picture import FrontPicture, FrontPoint, draw_front
+from ofa.deploy.picture import FrontPicture, draw_front
 
 _MAX_CLASSES = 20  # of more, the least accurate are shown
 
@@ -46,22 +46,14 @@ class ReportData:
     Attributes:
         manifest: The facts; ``files`` may be empty, since the report is one of them.
         origin: What made the bundle, and from which files.
-        front: The best trade-offs that search found: predicted top-1, estimated latency.
-        random_front: Predicted front of as many random archs as search looked at.
-        uniform: Front of the archs of one choice for all blocks, predicted.
-        candidates: Archs of the front whose top-1 was measured on the search split; one is chosen.
-        samples: Archs drawn at random whose top-1 was measured on the search split.
+        picture: The front it was chosen from; ``None`` where that tells of other images.
         classes: Accuracy of each class, on the test split.
         layers: Estimated latency of each layer.
     """
 
     manifest: Manifest
     origin: Origin
-    front: tuple[FrontPoint, ...]
-    random_front: tuple[FrontPoint, ...]
-    uniform: tuple[FrontPoint, ...]
-    candidates: tuple[FrontPoint, ...]
-    samples: tuple[FrontPoint, ...]
+    picture: FrontPicture | None
     classes: tuple[ClassAccuracy, ...]
     layers: tuple[LayerTime, ...]
 
@@ -98,39 +90,18 @@ def render_report(data: ReportData) -> str:
     environment.filters |= {"ms": _ms, "count": _count, "kilobytes": _kilobytes}
     template = resources.files("ofa.deploy").joinpath("report.html.jinja").read_text("utf-8")
     shown = sorted(data.classes, key=lambda one: one.top1)[:_MAX_CLASSES]
-    picture = _picture(data)
+    picture = data.picture
     return environment.from_string(template).render(
         data=data,
         manifest=data.manifest,
         target=data.manifest.target,
+        picture=picture,
         drawing=draw_subnet(data.manifest.space, data.manifest.arch),
-        wide=draw_front(picture, format="css-svg", width_inches=9.6).decode(),
-        narrow=draw_front(picture, format="css-svg", width_inches=4.4).decode(),
+        wide=picture and draw_front(picture, format="css-svg", width_inches=9.6).decode(),
+        narrow=picture and draw_front(picture, format="css-svg", width_inches=4.4).decode(),
         classes=shown,
         longest_ms=max(layer.latency_ms for layer in data.layers),
         precisions=precision_advice(data.manifest),
-    )
-
-
-def render_front(data: ReportData) -> bytes:
-    """The front of the report as a PNG picture of its own, which a phone can show as well."""
-    return draw_front(_picture(data), format="png", width_inches=5.6)
-
-
-def _picture(data: ReportData) -> FrontPicture:
-    manifest = data.manifest
-    estimated = manifest.estimated
-    return FrontPicture(
-        front=data.front,
-        random_front=data.random_front,
-        uniform=data.uniform,
-        candidates=data.candidates,
-        samples=data.samples,
-        chosen=FrontPoint(latency_ms=estimated.latency_ms, top1=manifest.top1.search),
-        low_ms=estimated.low_ms,
-        high_ms=estimated.high_ms,
-        budget_ms=manifest.budget_ms,
-        machine=estimated.machine,
     )
 
 

@@ -4,7 +4,7 @@ from ofa.evaluate.accuracy import Evaluator, in_sharing_order, partings
 from ofa.evaluate.active import most_informative
 from ofa.evaluate.engine import Forward, Logits, engine_images, run_in_chunks
 from ofa.evaluate.folded import fold_batchnorm_
-from ofa.evaluate.images import Judges, load_judges, write_judges
+from ofa.evaluate.images import Judges, find_judges, load_judges, write_judges
 from ofa.evaluate.quantized import QuantizationImages, quantization_images, quantized_top1
 from ofa.evaluate.sample import Draw, draw_archs, spread
 
@@ -17,6 +17,7 @@ __all__ = [
     "QuantizationImages",
     "draw_archs",
     "engine_images",
+    "find_judges",
     "fold_batchnorm_",
     "in_sharing_order",
     "load_judges",

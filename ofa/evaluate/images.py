@@ -15,6 +15,8 @@ from ofa.checkpoint import IMAGES, SupernetNotes
 from ofa.data import ImageSet, load_splits
 from ofa.data.packed import pack_images, unpack_images
 from ofa.errors import BadArtifact, BadData
+from ofa.recipe import Data
+from ofa.space import AnySpace
 
 _SPLITS = ("calibration", "search", "test")
 
@@ -50,12 +52,40 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
         root = notes.data.folder
         if root is not None and not root.is_dir():
             raise BadData(
-                f"{folder}: the images it was trained on are not in {str(root)!r}, where its recipe "
-                f"says; pack them: ofa pack --checkpoint {folder} --images FOLDER"
+                f"{folder}: the images it was trained on are not in {str(root)!r}, where its "
+                f"recipe says; pack them: ofa pack --checkpoint {folder} --images FOLDER"
             )
         splits = load_splits(notes.data, notes.space)
         return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
     return Judges(**{split: _read(folder / IMAGES, split, notes) for split in _SPLITS})
+
+
+def find_judges(
+    data: Data,
+    space: AnySpace,
+    *,
+    classes: tuple[str, ...],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    owner: Path,
+) -> Judges:
+    """The images that ``data`` names, known by their classes and pixels.
+
+    Args:
+        owner: What was trained on them.
+
+    Raises:
+        BadData: If they are missing or unreadable, or others.
+    """
+    splits = load_splits(data, space)
+    found = (splits.test.classes, splits.normalization.mean, splits.normalization.std)
+    if found != (classes, mean, std):
+        what = "classes" if found[0] != classes else "mean and standard deviation of pixels"
+        raise BadData(
+            f"{data.folder}: these are not the images that {owner} was trained on, their {what} "
+            "differ; give those, or train on yours"
+        )
+    return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
 
 
 def write_judges(folder: Path, judges: Judges) -> None:

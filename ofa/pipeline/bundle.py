@@ -91,11 +91,15 @@ def prepare(
 ) -> "Order":
     """Gather all that a bundle is made from.
 
+    A subnet that was fine-tuned is none of the supernet's any more: its forms are compared from
+    its own weights on, on the images that it was trained on last.
+
     Raises:
-        BadArtifact: If the front chose another subnet, a file does not belong to the others, or
-            the subnet was fine-tuned.
+        BadArtifact: If the front chose another subnet, or a file does not belong to the others.
+        BadData: If the images of a transferred subnet are missing.
     """
     from ofa.deploy import Order
+    from ofa.evaluate import find_judges
     from ofa.runtime import RUNTIMES
 
     folder = find_checkpoint(checkpoint)
@@ -109,17 +113,27 @@ def prepare(
             f"{subnet}: was cut from another supernet than {supernet}; give its --checkpoint"
         )
     opened, cut = open_supernet(folder)
-    if notes.finetuned or (notes.space, notes.classes) != (cut.space, cut.classes):
+    transferred_to = notes.transferred_to
+    if not transferred_to and (notes.space, notes.classes) != (cut.space, cut.classes):
         raise BadArtifact(
-            f"{subnet}: was fine-tuned, so that it is none of {supernet} and cannot be compared "
-            "with it; deploy the subnet that ofa extract wrote, or export this one: see "
-            "docs/train.md"
+            f"{subnet}: has another space or other classes than {supernet}; deploy the subnet that "
+            "ofa extract or ofa finetune wrote"
         )
+    tuned = notes.finetuned_epochs > 0
     measured = files.read_accuracy(accuracy, supernet=supernet, precision=outcome.precision)
     named = device or outcome.device
     found = load_device(shipped("devices"), named)
     request = engine_request(found, wish)
     images = judges(folder)
+    if transferred_to:
+        images = find_judges(
+            transferred_to,
+            notes.space,
+            classes=notes.classes,
+            mean=notes.mean,
+            std=notes.std,
+            owner=subnet,
+        )
     asked = {
         "subnet": artifacts.sha256(subnet / "subnet.safetensors"),
         "outcome": artifacts.digest(asdict(outcome)),
@@ -129,8 +143,8 @@ def prepare(
         "ofa": ofa.__version__,
     }
     return Order(
-        supernet=opened,
-        extracted=evaluator(folder, "test").subnet(notes.arch),
+        supernet=None if tuned else opened,
+        extracted=None if tuned else evaluator(folder, "test").subnet(notes.arch),
         net=net,
         tensors=tensors,
         notes=notes,
@@ -143,7 +157,7 @@ def prepare(
         calibration=images.calibration,
         search=images.search,
         test=images.test,
-        predictor_rmse=predictor_rmse(folder, outcome.precision),
+        predictor_rmse=None if tuned else predictor_rmse(folder, outcome.precision),
         samples=tuple((record.arch, record.top1) for record in measured),
         inputs={
             "supernet": supernet,
@@ -180,6 +194,8 @@ def engine_request(device: Device, wish: Wish) -> "EngineRequest":
 def bundle_path(order: "Order", out: Path, wish: Wish) -> Path:
     """Where the bundle of an order goes; the same for equal orders."""
     name = f"{order.notes.arch.id}-{order.device.id}"
+    if order.notes.finetuned_epochs:
+        name = f"{name}-finetuned"
     if order.request != engine_request(order.device, Wish()):
         name = f"{name}-{order.request.name}"
     if order.input_type != Wish().input:

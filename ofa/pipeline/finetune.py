@@ -55,17 +55,18 @@ def finetune(
     """Train an extracted subnet further, by itself.
 
     On the supernet's own images it learns from the largest net; on others it gets a new head and
-    learns from their labels. Either way its weights are none of the supernet's any more, so that
-    ``deploy``, whose ladder starts there, refuses it.
+    learns from their labels. Either way its weights are none of the supernet's any more:
+    ``deploy`` compares every form with these weights. A subnet that was transferred before goes on
+    with the images of then.
 
     Args:
         subnet: Folder that ``extract`` wrote.
         checkpoint: The supernet it was cut from.
-        images: Folder of other images; by default the supernet's own.
+        images: Folder of other images to transfer to; by default those it was trained on last.
         learning_rate: Highest learning rate; it falls to 0 along a cosine.
 
     Returns:
-        Where ``out/subnets/<arch id>`` lies, and test top-1 before and after.
+        Where ``out/subnets/<arch id>-finetuned`` lies, and test top-1 before and after.
 
     Raises:
         InUse: If another process fine-tunes the subnet into ``out``.
@@ -83,7 +84,11 @@ def finetune(
     net, _, notes = open_subnet(subnet)
     if notes.supernet_sha256 != artifacts.sha256(weights):
         raise BadArtifact(f"{subnet}: was cut from another supernet than {source}; give its own")
-    net, data, space = deepcopy(net), _data(source, images), notes.space
+    net, space = deepcopy(net), notes.space
+    transferred_to = notes.transferred_to
+    if images:
+        transferred_to = Data(name="image_folder", root=str(images), num_search=None)
+    data = transferred_to or _own_data(source)
     if images:
         from ofa.data import count_classes
 
@@ -129,7 +134,7 @@ def finetune(
             deepcopy(lone.get_submodule("net")), arch.resolution, ranks
         ),
         subnets=Alone(arch=notes.arch),
-        teacher=None if images else _largest(source, validation),
+        teacher=None if transferred_to else _largest(source, validation),
     )
     run = out / "finetune" / notes.arch.id
     with artifacts.claimed(run, is_folder=True):
@@ -150,10 +155,11 @@ def finetune(
         macs=macs(layers),
         params=params(layers),
         supernet_sha256=notes.supernet_sha256,
-        finetuned=True,
+        finetuned_epochs=epochs + (0 if images else notes.finetuned_epochs),
+        transferred_to=transferred_to,
     )
     tensors = {name: value.cpu().contiguous().numpy() for name, value in tuned.state_dict().items()}
-    folder = out / "subnets" / notes.arch.id
+    folder = out / "subnets" / f"{notes.arch.id}-finetuned"
     write_subnet(folder, tensors, new, inputs={"supernet": weights})
     return FineTuned(
         folder=folder,
@@ -164,9 +170,7 @@ def finetune(
     )
 
 
-def _data(source: Path, images: Path | None) -> Data:
-    if images:
-        return Data(name="image_folder", root=str(images), num_search=None)
+def _own_data(source: Path) -> Data:
     data = open_supernet(source)[1].data
     if data is None:
         raise BadArtifact(f"{source}: imported weights name no images to train on; give --images")

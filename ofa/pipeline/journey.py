@@ -17,6 +17,7 @@ from ofa.pipeline.bundle import (
     publish,
     reject,
 )
+from ofa.pipeline.finetune import finetune
 from ofa.pipeline.front import search
 from ofa.pipeline.precisions import search_precisions
 from ofa.pipeline.progress import Track, untracked
@@ -38,6 +39,7 @@ def specialize(
     limits: Mapping[str, float] | None = None,
     wish: Wish | None = None,
     precisions: bool = False,
+    finetune_epochs: int = 0,
     track: Track = untracked,
 ) -> "Bundle":
     """Walk from a supernet to checked engines for one device: search, extract, build, deploy.
@@ -50,6 +52,7 @@ def specialize(
             choice rather than a promise and is not enforced.
         limits: What the subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
         precisions: Whether the device's twins in other precisions compete; the most accurate wins.
+        finetune_epochs: Passes over the training images that the chosen subnet gets by itself.
 
     Returns:
         The bundle, read back and checked.
@@ -97,6 +100,16 @@ def specialize(
             aim_ms = next_aim_ms(budget_ms, attempts, lowest_ms=order.outcome.lowest_ms)
         if aim_ms is not None:
             continue
+        if finetune_epochs:  # of weights, on which latency does not depend
+            tuned = finetune(
+                subnet=subnet, checkpoint=checkpoint, out=out,
+                epochs=finetune_epochs, seed=seed, progress=False,
+            ).folder  # fmt: skip
+            prepared = prepare(
+                subnet=tuned, front=front, checkpoint=checkpoint, device=found, wish=wish
+            )
+            order = replace(prepared, outcome=order.outcome)
+            built = build(order, engine_cache(wish))
         assembled = assemble(order, built, attempts)
         attempts = assembled.manifest.attempts  # timed once more
         path = bundle_path(order, out, wish)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ofa import artifacts
 from ofa import checkpoint as files
-from ofa.errors import BadArtifact, BadData
+from ofa.errors import BadArtifact
 from ofa.opened import find_checkpoint, judges, open_supernet
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def pack(*, checkpoint: str, out: Path, images: Path | None = None) -> Path:
 
 
 def _judges(folder: Path, images: Path) -> "Judges":
-    from ofa.data import load_splits
-    from ofa.evaluate import Judges
+    from ofa.evaluate import find_judges
 
     notes = open_supernet(folder)[1]
     if notes.data is None:
@@ -53,12 +52,11 @@ def _judges(folder: Path, images: Path) -> "Judges":
             f"{folder}: imported weights were trained on images that are not known; import them "
             "again with --images"
         )
-    splits = load_splits(replace(notes.data, name="image_folder", root=str(images)), notes.space)
-    found = (splits.test.classes, splits.normalization.mean, splits.normalization.std)
-    if found != (notes.classes, notes.mean, notes.std):
-        what = "classes" if found[0] != notes.classes else "mean and standard deviation of pixels"
-        raise BadData(
-            f"{images}: these are not the images that {folder} was trained on, their {what} "
-            "differ; give those, or train on yours"
-        )
-    return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
+    return find_judges(
+        replace(notes.data, name="image_folder", root=str(images)),
+        notes.space,
+        classes=notes.classes,
+        mean=notes.mean,
+        std=notes.std,
+        owner=folder,
+    )

@@ -8,6 +8,7 @@ from torch import nn
 from ofa.deploy import (
     Attempt,
     Cost,
+    FrontPicture,
     FrontPoint,
     Input,
     InputFile,
@@ -180,15 +181,25 @@ def report_data(manifest):
             made_by={"command": "ofa deploy <x>", "ofa": "0.1.0", "commit": None},
             inputs={"supernet": InputFile(file="supernet.safetensors", sha256="ab" * 32)},
         ),
-        front=(
-            FrontPoint(latency_ms=4.0, top1=92.5),
-            FrontPoint(latency_ms=7.61, top1=94.21),
-            FrontPoint(latency_ms=11.0, top1=94.6),
+        picture=FrontPicture(
+            front=(
+                FrontPoint(latency_ms=4.0, top1=92.5),
+                FrontPoint(latency_ms=7.61, top1=94.21),
+                FrontPoint(latency_ms=11.0, top1=94.6),
+            ),
+            random_front=(FrontPoint(latency_ms=8.0, top1=93.5),),
+            uniform=(FrontPoint(latency_ms=9.0, top1=93.0),),
+            candidates=(
+                FrontPoint(latency_ms=7.61, top1=94.05),
+                FrontPoint(latency_ms=7.4, top1=94.0),
+            ),
+            samples=(FrontPoint(latency_ms=6.5, top1=92.9), FrontPoint(latency_ms=9.5, top1=93.8)),
+            chosen=FrontPoint(latency_ms=7.61, top1=94.05),
+            low_ms=6.9,
+            high_ms=7.9,
+            budget_ms=8.0,
+            machine="Phone <One>",
         ),
-        random_front=(FrontPoint(latency_ms=8.0, top1=93.5),),
-        uniform=(FrontPoint(latency_ms=9.0, top1=93.0),),
-        candidates=(FrontPoint(latency_ms=7.61, top1=94.05), FrontPoint(latency_ms=7.4, top1=94.0)),
-        samples=(FrontPoint(latency_ms=6.5, top1=92.9), FrontPoint(latency_ms=9.5, top1=93.8)),
         classes=class_accuracies(
             np.array([0, 0, 0, 1, 1, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 0, 2, 2]), CLASSES
         ),

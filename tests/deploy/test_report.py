@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from ofa.deploy import Attempt, class_accuracies, render_front, render_report
+from ofa.deploy import Attempt, class_accuracies, render_report
 from ofa.deploy.layer_times import LayerTime
 from ofa.deploy.report import precision_advice
 
@@ -247,8 +247,27 @@ def test_of_many_classes_the_hardest_are_shown_and_their_number_told(report_data
     assert "class 5 " not in text
 
 
-def test_the_front_is_also_a_picture_of_its_own(report_data):
-    assert render_front(report_data).startswith(b"\x89PNG\r\n")
+def test_a_subnet_that_was_fine_tuned_has_no_predicted_accuracy(report_data, manifest):
+    assert "Nothing was trained again" in page_of(report_data).text
+    top1 = replace(manifest.top1, predicted=None, predicted_rmse=None)
+    tuned = replace(manifest, top1=top1, finetuned_epochs=10)
+
+    text = page_of(replace(report_data, manifest=tuned)).text
+
+    assert "trained further by itself, for 10 epochs." in text
+    assert "Nothing was trained again" not in text
+    assert "94.21 %" not in text
+    assert "The star is the chosen one, after fine-tuning" in text
+
+
+def test_of_images_that_are_not_the_supernets_no_front_is_shown(report_data, manifest):
+    top1 = replace(manifest.top1, predicted=None, predicted_rmse=None)
+    moved = replace(manifest, top1=top1, finetuned_epochs=1, transferred=True)
+
+    page = page_of(replace(report_data, manifest=moved, picture=None))
+
+    assert "for 1 epoch, on other images than the supernet's" in page.text
+    assert "The front" not in page.text
 
 
 def test_a_layer_that_no_clock_resolves_is_not_shown_to_the_picosecond(report_data):
