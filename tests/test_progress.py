@@ -1,7 +1,8 @@
+import logging
 import time
 
 from ofa.cli import progress
-from ofa.cli.progress import working
+from ofa.cli.progress import hushed, working
 
 
 def test_where_there_is_no_terminal_a_line_tells_pace_and_time_left_now_and_then(
@@ -24,3 +25,14 @@ def test_what_is_soon_done_says_nothing(capsys):
         assert list(track(iter("abc"), "letters")) == ["a", "b", "c"]
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_quiet_command_tells_errors_only(caplog):
+    log = logging.getLogger("ofa.train")
+
+    with hushed():
+        log.warning("a step was left out")
+        log.error("the disk is full")
+    log.warning("a step was left out after all")
+
+    assert caplog.messages == ["the disk is full", "a step was left out after all"]

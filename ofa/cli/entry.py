@@ -22,7 +22,7 @@ from ofa.cli.fit_predictor import FIT_PREDICTOR
 from ofa.cli.near_misses import explain
 from ofa.cli.pack import PACK
 from ofa.cli.parsing import build_parser, options_of
-from ofa.cli.progress import working
+from ofa.cli.progress import hushed, working
 from ofa.cli.reference import EXPORT_WEIGHTS, IMPORT, INSPECT
 from ofa.cli.sample import SAMPLE
 from ofa.cli.search import SEARCH
@@ -109,7 +109,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(command: Command, options: Namespace, *, label: str) -> None:
-    if options.quiet or command.draws_progress:
+    if options.quiet:
+        with hushed():
+            result = command.run(options, pipeline.untracked)
+    elif command.draws_progress:
         result = command.run(options, pipeline.untracked)
     else:
         with working(label) as track:

@@ -65,6 +65,18 @@ def working(label: str) -> Iterator[Track]:
         progress.stop()
 
 
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep what ``ofa`` logs short of errors from being shown until the block ends."""
+    log = logging.getLogger("ofa")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def _tell(progress: "Progress", whole: "TaskID", record: logging.LogRecord) -> None:
     """Warnings stay on the screen; what else was logged is the task's name until the next line."""
     if record.levelno >= logging.WARNING:

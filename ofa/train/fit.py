@@ -2,13 +2,15 @@
 
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import pytorch_lightning as lightning
 from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from ofa.errors import BadArtifact, BadData, Diverged, OfaError
@@ -86,7 +88,7 @@ def fit(
                 ],
                 callbacks=[
                     *_checkpoints(folder, train.checkpoint_every),
-                    *([TQDMProgressBar(refresh_rate=10)] if progress else []),
+                    *([_BarOnStderr(refresh_rate=10)] if progress else []),
                     *callbacks,
                 ],
                 enable_progress_bar=progress,
@@ -97,6 +99,15 @@ def fit(
             )
         with _told_in_one_line(last, module):
             trainer.fit(module, ckpt_path=last if resume else None, weights_only=True)
+
+
+class _BarOnStderr(TQDMProgressBar):
+    """Lightning's bar; results alone go to stdout."""
+
+    def init_train_tqdm(self) -> Tqdm:
+        """The bar of training, which is the only one."""
+        with redirect_stdout(sys.stderr):
+            return super().init_train_tqdm()
 
 
 @contextmanager

@@ -76,6 +76,14 @@ def test_a_run_walks_all_phases_and_learns(recipe, images, tmp_path):
     assert module.current_epoch == 3
 
 
+def test_progress_is_shown_on_stderr_and_leaves_stdout_to_results(recipe, images, tmp_path, capsys):
+    fit(made(recipe, images), folder=tmp_path, resume=False, stop_after=1)
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Epoch 0: 100%" in shown.err
+
+
 def test_random_subnets_are_measured_and_change_no_weight(recipe, images, tmp_path):
     def measured(net, arch, ranks):
         return 90.0 if arch in corners else 60.0
