@@ -1,6 +1,7 @@
 """Recipe to supernet."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import ofa
 from ofa import artifacts
 from ofa import checkpoint as files
+from ofa.errors import OfaError
 from ofa.recipe import Recipe
 
 CURVES = "learning_curves.svg"
@@ -16,6 +18,8 @@ CURVES = "learning_curves.svg"
 _log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ofa.data import TrainingSplits
     from ofa.train import RangeTest, SupernetModule
 
@@ -45,14 +49,17 @@ def train(
     Raises:
         InUse: If another process trains into ``out``.
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
-            recipe.
+            recipe; or if ``out`` holds a run that is not resumed.
     """
     from ofa.train import CHECKPOINT, draw_curves, fit, read_curves
 
-    recipe, splits, module = prepared(recipe)
-    resumes = resume and (out / CHECKPOINT).is_file()
-    if init and not resumes:
-        _warm_start_(module, init)
+    last = out / CHECKPOINT
+    resumes = resume and last.is_file()
+    if not resumes:
+        _keep_earlier_run(out, last)
+    recipe, splits, module = prepared(
+        recipe, init=None if resumes else init, resumed=last if resumes else None
+    )
     with _claimed_by_rank_zero(out):
         if not resumes:  # what is refused keeps its own recipe
             artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))
@@ -129,21 +136,36 @@ def find_learning_rate(recipe: Recipe) -> "RangeTest":
     return range_test(module, module.plan[0], place_of(recipe.train))
 
 
-def prepared(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
-    """The recipe with the images' number of classes, the images, and the module to train."""
+def prepared(
+    recipe: Recipe, *, init: Path | None = None, resumed: Path | None = None
+) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
+    """The recipe with the images' number of classes, the images, and the module to train.
+
+    What can be refused without the images is refused before they are read, which takes minutes
+    where there are many.
+
+    Args:
+        init: Weights to start from, as ``train`` takes them.
+        resumed: Checkpoint that a run will go on from.
+    """
     import torch
 
     from ofa.data import count_classes, load_training_splits
     from ofa.supernets import build_supernet
-    from ofa.train import SupernetModule, Validation
+    from ofa.train import SupernetModule, Validation, check_settings
 
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     recipe = replace(recipe, space=replace(recipe.space, num_classes=count_classes(recipe.data)))
+    if resumed:
+        check_settings(resumed, recipe)
     torch.manual_seed(recipe.train.seed)
+    supernet = build_supernet(recipe.space)
+    if init:
+        _warm_start_(supernet, init)
     splits = load_training_splits(recipe.data, recipe.space)
     module = SupernetModule(
-        build_supernet(recipe.space),
+        supernet,
         recipe,
         data=splits.train,
         normalization=splits.normalization,
@@ -157,6 +179,24 @@ def prepared(recipe: Recipe) -> "tuple[Recipe, TrainingSplits, SupernetModule]":
     return recipe, splits, module
 
 
+def _keep_earlier_run(out: Path, last: Path) -> None:
+    """Refuse a folder whose run would be overwritten.
+
+    Raises:
+        OfaError: Names what lies there.
+    """
+    if (out / files.SUPERNET).is_file():
+        raise OfaError(
+            f"{out}: holds a finished run ({files.SUPERNET}); choose another --out, or remove the "
+            "folder to train anew"
+        )
+    if last.is_file():
+        raise OfaError(
+            f"{out}: holds an unfinished run ({last.name}); --resume goes on with it, another "
+            "--out or removing the folder starts anew"
+        )
+
+
 def _claimed_by_rank_zero(folder: Path) -> AbstractContextManager[None]:
     """Hold a run folder; its other ranks share it with the first."""
     from pytorch_lightning.utilities import rank_zero_only
@@ -166,8 +206,8 @@ def _claimed_by_rank_zero(folder: Path) -> AbstractContextManager[None]:
     return artifacts.claimed(folder, is_folder=True)
 
 
-def _warm_start_(module: "SupernetModule", init: Path) -> None:
-    """Give the supernet the weights of a checkpoint or file, and say which it took."""
+def _warm_start_(supernet: "nn.Module", init: Path) -> None:
+    """Give the supernet the weights of a checkpoint or file, and say how many it took."""
     import torch
 
     from ofa.opened import find_checkpoint
@@ -181,12 +221,17 @@ def _warm_start_(module: "SupernetModule", init: Path) -> None:
         state = {name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()}
     else:
         state = read_state(init)
-    start = warm_start_(module.supernet, state, where=init)
-    module.average.load_state_dict(module.supernet.state_dict())
+    start = warm_start_(supernet, state, where=init)
     total = len(start.taken) + len(start.left)
-    _log.warning("%s: %d of %d tensors taken", init, len(start.taken), total)
-    for name in start.left:
-        _log.warning("left at its random start: %s", name)
+    _log.warning("%s: %d of %d tensors taken%s", init, len(start.taken), total, _told(start.left))
+
+
+def _told(left: Sequence[str]) -> str:
+    """The first of the tensors that keep their random start."""
+    if not left:
+        return ""
+    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+    return f"; left at their random start: {', '.join(left[:3])}{more}"
 
 
 def _write(path: Path, module: "SupernetModule", splits: "TrainingSplits") -> None:

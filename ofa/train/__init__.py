@@ -1,5 +1,6 @@
 """Supernet training: sandwich sampling, progressive shrinking, distillation."""
 
+from ofa.train.checkpoints import check_settings
 from ofa.train.curves import Curves, draw_curves, read_curves
 from ofa.train.fit import CHECKPOINT, fit
 from ofa.train.lone import Lone
@@ -32,6 +33,7 @@ __all__ = [
     "Value",
     "Varied",
     "WarmStart",
+    "check_settings",
     "current_ranks",
     "draw_curves",
     "fit",

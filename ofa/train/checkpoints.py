@@ -15,6 +15,10 @@ from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 
 from ofa import artifacts
 from ofa.errors import BadArtifact
+from ofa.recipe import Recipe
+from ofa.train.identity import check_recipe
+
+IDENTITY = "ofa_run"
 
 
 class WholeCheckpoints(CheckpointIO):
@@ -47,9 +51,18 @@ class WholeCheckpoints(CheckpointIO):
             EOFError, AssertionError, struct.error, pickle.UnpicklingError,
         ) as error:  # fmt: skip
             raise BadArtifact(
-                f"{path}: is no readable checkpoint; start anew without --resume"
+                f"{path}: is no readable checkpoint; remove it, or start anew with another --out"
             ) from error
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove a checkpoint."""
         Path(path).unlink(missing_ok=True)
+
+
+def check_settings(path: Path, recipe: Recipe) -> None:
+    """Refuse to go on from a checkpoint of other settings.
+
+    Raises:
+        BadArtifact: If it is damaged, or names each setting that differs.
+    """
+    check_recipe(WholeCheckpoints().load_checkpoint(path).get(IDENTITY, {}), recipe)

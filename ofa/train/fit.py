@@ -121,7 +121,8 @@ def _told_in_one_line(last: Path, module: SupernetModule) -> Iterator[None]:
         else:
             mend = (
                 f"the last good checkpoint is {last}, of step {module.saved_step}: go on from it "
-                "with --resume --train.on_nan skip, or start anew with a lower learning_rate"
+                "with --resume --train.on_nan skip, or start anew with another --out and a lower "
+                "learning_rate"
             )
         raise Diverged(f"{error}; {mend}") from error
     except OfaError as error:

@@ -13,6 +13,9 @@ _FREE = (
 """Settings that change no weight, and that a resumed run may set anew."""
 
 
+_IMAGES, _PROCESSES = "training images", "number of processes"
+
+
 def identity(recipe: Recipe, *, images: str, world: int) -> dict[str, str]:
     """Every setting that weights depend on, by its dotted name, as text.
 
@@ -20,9 +23,7 @@ def identity(recipe: Recipe, *, images: str, world: int) -> dict[str, str]:
         images: Digest of the training images.
         world: Number of ranks.
     """
-    settings = dict(_flat("", asdict(recipe)))
-    kept = {name: text for name, text in settings.items() if name not in _FREE}
-    return {**kept, "training images": images, "number of processes": str(world)}
+    return {**_settings(recipe), _IMAGES: images, _PROCESSES: str(world)}
 
 
 def check_identity(saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
@@ -42,6 +43,21 @@ def check_identity(saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
             f"the run to resume was started with other settings: {'; '.join(different[:3])}{more}; "
             "resume with its own recipe and images, or start anew with another --out"
         )
+
+
+def check_recipe(saved: Mapping[str, str], recipe: Recipe) -> None:
+    """Refuse a checkpoint of another recipe, before images and processes are known.
+
+    Raises:
+        BadArtifact: As ``check_identity``.
+    """
+    unknown = {name: saved[name] for name in (_IMAGES, _PROCESSES) if name in saved}
+    check_identity(saved, {**_settings(recipe), **unknown})
+
+
+def _settings(recipe: Recipe) -> dict[str, str]:
+    settings = _flat("", asdict(recipe))
+    return {name: text for name, text in settings if name not in _FREE}
 
 
 def _flat(prefix: str, value: object) -> list[tuple[str, str]]:

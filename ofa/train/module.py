@@ -31,6 +31,7 @@ from ofa.errors import Diverged
 from ofa.recipe import IN_PLACE, NO_TEACHER, Phase, Recipe
 from ofa.space import AnyArch
 from ofa.supernets import sort_channels_
+from ofa.train.checkpoints import IDENTITY
 from ofa.train.finite import (
     MAX_SKIPPED,
     Losses,
@@ -186,11 +187,11 @@ class SupernetModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.saved_step = self.global_step
-        checkpoint["ofa_run"] = self._identity()
+        checkpoint[IDENTITY] = self._identity()
         checkpoint["ofa_best_top1"] = self.best_top1
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        check_identity(checkpoint.get("ofa_run", {}), self._identity())
+        check_identity(checkpoint.get(IDENTITY, {}), self._identity())
         self.best_top1 = checkpoint["ofa_best_top1"]
         self.saved_step = checkpoint["global_step"]
 

@@ -1,16 +1,28 @@
 """Training from the pipeline: what it starts from, and what it tells before it starts."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ofa import pipeline
 from ofa.errors import OfaError
 from ofa.recipe import Augment
+from ofa.space import Stage
 
 
 def with_train(recipe, **settings):
     return replace(recipe, train=replace(recipe.train, **settings))
+
+
+def spoil_an_image(recipe):
+    """Make whoever reads the images fail."""
+    (Path(recipe.data.root) / "train" / "dark" / "0.png").write_bytes(b"no image")
+
+
+def files_of(run):
+    return {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
 
 
 def test_a_run_that_may_be_resumed_starts_from_the_weights_named(recipe, tmp_path, caplog):
@@ -24,15 +36,56 @@ def test_a_run_that_may_be_resumed_starts_from_the_weights_named(recipe, tmp_pat
     assert "tensors taken" not in caplog.text  # there is a checkpoint by now
 
 
-def test_a_run_that_is_not_resumed_keeps_its_recipe(recipe, tmp_path):
+@pytest.mark.parametrize(
+    ("of_a_run", "resume", "told"),
+    [
+        (
+            ["last.ckpt"],
+            False,
+            r"run: holds an unfinished run \(last\.ckpt\); --resume goes on with",
+        ),
+        (["last.ckpt", "supernet.safetensors"], False, "run: holds a finished run .*another --out"),
+        (["supernet.safetensors"], True, "run: holds a finished run .*another --out"),
+    ],
+)
+def test_a_folder_that_holds_a_run_is_refused_before_images_are_read(
+    of_a_run, resume, told, recipe, tmp_path
+):
+    spoil_an_image(recipe)
+    out = tmp_path / "run"
+    out.mkdir()
+    for name in of_a_run:
+        (out / name).write_bytes(b"hours of work")
+
+    with pytest.raises(OfaError, match=told):
+        pipeline.train(recipe, out=out, resume=resume, progress=False)
+
+    assert files_of(out) == dict.fromkeys(of_a_run, b"hours of work")
+
+
+def test_a_run_of_other_settings_is_refused_before_images_are_read_and_stays(recipe, tmp_path):
     out = tmp_path / "run"
     pipeline.train(recipe, out=out, progress=False)
-    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    before = files_of(out)
+    spoil_an_image(recipe)
 
-    with pytest.raises(OfaError, match="started with other settings"):
+    with pytest.raises(OfaError, match=r"train\.weight_decay was 0\.0001, is now 0\.5"):
         pipeline.train(with_train(recipe, weight_decay=0.5), out=out, resume=True, progress=False)
 
-    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    assert files_of(out) == before
+
+
+def test_a_run_of_other_images_stays_as_it_is(recipe, tmp_path):
+    out = tmp_path / "run"
+    pipeline.train(recipe, out=out, progress=False)
+    before = files_of(out)
+    train = Path(recipe.data.root) / "train"
+    shutil.copytree(train / "light", train / "dark", dirs_exist_ok=True)
+
+    with pytest.raises(OfaError, match="training images was"):
+        pipeline.train(recipe, out=out, resume=True, progress=False)
+
+    assert files_of(out) == before
 
 
 def test_a_run_starts_from_a_checkpoint_by_its_folder(recipe, tmp_path, caplog):
@@ -43,7 +96,21 @@ def test_a_run_starts_from_a_checkpoint_by_its_folder(recipe, tmp_path, caplog):
     assert f"{start}: " in caplog.text
 
 
-def test_weights_that_are_not_there_are_told(recipe, tmp_path):
+def test_weights_that_fit_in_part_are_counted_in_a_line(recipe, tmp_path, caplog):
+    start = pipeline.train(recipe, out=tmp_path / "first", progress=False)
+    wide = replace(recipe.space, stages=(Stage(width=32, stride=2), *recipe.space.stages[1:]))
+    caplog.clear()
+
+    pipeline.train(replace(recipe, space=wide), init=start, out=tmp_path / "w", progress=False)
+
+    (line,) = [m for m in caplog.messages if "tensors taken" in m]
+    assert "left at their random start: stages.0.0." in line
+    assert line.count("needed") == 3 and line.endswith(" more")
+
+
+def test_weights_that_are_not_there_are_told_before_images_are_read(recipe, tmp_path):
+    spoil_an_image(recipe)
+
     with pytest.raises(OfaError, match=r"nowhere: holds no supernet\.safetensors; give a folder"):
         pipeline.train(recipe, init=tmp_path / "nowhere", out=tmp_path / "run", progress=False)
 

@@ -84,6 +84,7 @@ def test_a_step_that_is_not_finite_ends_training_and_names_step_arch_and_checkpo
     assert f"the loss of subnet {largest} (" in line
     assert "is nan at step 10 of phase 'all'" in line
     assert f"the last good checkpoint is {tmp_path / 'last.ckpt'}, of step 8" in line
+    assert line.endswith("or start anew with another --out and a lower learning_rate")
     saved = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
     assert all(torch.isfinite(value).all() for value in saved.values())
 
@@ -157,7 +158,7 @@ def test_a_disk_that_fills_up_ends_training_in_one_line_and_keeps_the_checkpoint
 def test_a_damaged_checkpoint_is_refused_in_one_line(recipe, images, tmp_path, content):
     (tmp_path / "last.ckpt").write_bytes(content)
 
-    with pytest.raises(BadArtifact, match=r"last\.ckpt: is no readable checkpoint; start anew"):
+    with pytest.raises(BadArtifact, match=r"last\.ckpt: is no readable checkpoint; remove it, or"):
         trained(recipe, images, tmp_path, resume=True)
 
 
