@@ -13,6 +13,7 @@ from ofa.data.load import (
     load_splits,
     load_test_images,
     load_training_splits,
+    tell_passed_over,
 )
 from ofa.data.splits import calibration_indices, split_training_images
 from ofa.data.transform import ImageTransform, drawing, image_transform, mixed
@@ -41,4 +42,5 @@ __all__ = [
     "mixed",
     "resized",
     "split_training_images",
+    "tell_passed_over",
 ]

@@ -1,5 +1,6 @@
 """Anybody's images: one folder a class, decoded once into memory, or whenever they are used."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from ofa.data.images import ImageSet
 from ofa.errors import BadData
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
-_FOLDERS = {"train": ("train",), "test": ("test", "val", "valid")}
+_Part = Literal["train", "test"]
+_FOLDERS: dict[_Part, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val", "valid")}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,7 +94,7 @@ class FolderImages:
         return ImageSet(images=images, labels=self.labels, classes=self.classes)
 
 
-def class_names(root: Path, *, part: Literal["train", "test"]) -> tuple[str, ...]:
+def class_names(root: Path, *, part: _Part) -> tuple[str, ...]:
     """Names of the class folders of ``root/part``, in alphabetical order.
 
     Raises:
@@ -108,9 +110,7 @@ def class_names(root: Path, *, part: Literal["train", "test"]) -> tuple[str, ...
     return classes
 
 
-def index_image_folder(
-    root: Path, *, part: Literal["train", "test"], channels: int, size: int
-) -> FolderImages:
+def index_image_folder(root: Path, *, part: _Part, channels: int, size: int) -> FolderImages:
     """Images of ``root/part/<class>/*``, each class a folder; ``val`` may stand for ``test``.
 
     They come in one order that mixes the classes, so that any run of them is a fair sample: batch
@@ -143,6 +143,19 @@ def index_image_folder(
     )
 
 
+def passed_over(root: Path) -> dict[str, int]:
+    """How many files of each ending lie among the images and are none, the most first."""
+    endings = Counter(
+        path.suffix.lower() or "without an ending"
+        for part in _FOLDERS
+        for path in _part_folder(root, part).rglob("*")
+        if path.suffix.lower() not in EXTENSIONS
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
+    return dict(endings.most_common())
+
+
 def square(image: UInt8[Tensor, "c h w"], size: int) -> UInt8[Tensor, "c s s"]:
     """The center square of an image whose shorter side was resized to ``size`` px."""
     from torchvision.transforms.v2.functional import center_crop, resize
@@ -150,7 +163,7 @@ def square(image: UInt8[Tensor, "c h w"], size: int) -> UInt8[Tensor, "c s s"]:
     return center_crop(resize(image, [size], antialias=True), [size, size])
 
 
-def _part_folder(root: Path, part: Literal["train", "test"]) -> Path:
+def _part_folder(root: Path, part: _Part) -> Path:
     folders = [root / name for name in _FOLDERS[part]]
     found = next((folder for folder in folders if folder.is_dir()), None)
     if found is None:

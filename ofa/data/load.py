@@ -1,12 +1,13 @@
 """The images of a recipe, divided into splits that never mix."""
 
+import logging
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from ofa.data.cifar import load_cifar
 from ofa.data.fashion_mnist import load_fashion_mnist
-from ofa.data.image_folder import FolderImages, class_names, index_image_folder
+from ofa.data.image_folder import FolderImages, class_names, index_image_folder, passed_over
 from ofa.data.images import ImageSet, Normalization, measure_normalization
 from ofa.data.splits import calibration_indices, split_training_images
 from ofa.errors import BadData
@@ -14,6 +15,8 @@ from ofa.recipe import Data
 from ofa.space import AnySpace
 
 TrainingImages = ImageSet | FolderImages
+
+_log = logging.getLogger(__name__)
 
 _NAMED = {
     "fashion_mnist": ("Fashion-MNIST", 28, 1, 10),
@@ -55,11 +58,31 @@ def count_classes(data: Data) -> int:
     """Number of labels, without reading an image.
 
     Raises:
-        BadData: If the folder of images is missing, or has no classes.
+        BadData: If a folder of images is missing or has none, or train/ and test/ differ in
+            classes.
     """
     if _is_named(data):
         return _NAMED[data.name][3]
-    return len(class_names(_root(data), part="train"))
+    root = _root(data)
+    train, test = class_names(root, part="train"), class_names(root, part="test")
+    if strange := sorted(set(train) ^ set(test)):
+        raise BadData(
+            f"{root}: class {strange[0]!r} is in only one of train/ and test/; give both the same "
+            "class folders"
+        )
+    return len(train)
+
+
+def tell_passed_over(data: Data) -> None:
+    """Log how many files of a folder are left out for their endings."""
+    if _is_named(data):
+        return
+    if found := passed_over(_root(data)):
+        endings = ", ".join(f"{count} {ending}" for ending, count in found.items())
+        _log.warning(
+            "%s: %d files are passed over, which end as no image does: %s",
+            data.root, sum(found.values()), endings,
+        )  # fmt: skip
 
 
 def load_splits(data: Data, space: AnySpace) -> Splits:
@@ -68,11 +91,9 @@ def load_splits(data: Data, space: AnySpace) -> Splits:
     Raises:
         BadData: If they are missing or unreadable, or do not fit the space.
     """
+    count_classes(data)  # classes that differ show before an image is decoded
     training = load_training_splits(data, space)
     test = load_test_images(data, space)
-    if training.train.classes != test.classes:
-        strange = sorted(set(training.train.classes) ^ set(test.classes))
-        raise BadData(f"{data.root}: class {strange[0]!r} is in only one of train/ and test/")
     parts = {field.name: getattr(training, field.name) for field in fields(training)}
     return Splits(**parts, test=test)
 

@@ -75,7 +75,7 @@ def finetune(
     """
     import torch
 
-    from ofa.data import load_splits
+    from ofa.data import load_splits, tell_passed_over
     from ofa.train import Alone, Lone, Ranks, SupernetModule, Validation, fit
 
     torch.set_num_threads(threads or torch.get_num_threads())
@@ -95,6 +95,7 @@ def finetune(
         space = replace(space, num_classes=count_classes(data))
         net.classifier = _new_head(net.classifier.in_features, space.num_classes, seed=seed)
     splits = load_splits(data, space)
+    tell_passed_over(data)
     validation = Validation(
         space=space,
         normalization=splits.normalization,

@@ -51,6 +51,9 @@ def train(
         OfaError: If the recipe does not fit the images, or the run to resume does not fit the
             recipe; or if ``out`` holds a run that is not resumed.
     """
+    from pytorch_lightning.utilities import rank_zero_only
+
+    from ofa.data import tell_passed_over
     from ofa.train import CHECKPOINT, draw_curves, fit, read_curves
 
     last = out / CHECKPOINT
@@ -60,6 +63,7 @@ def train(
     recipe, splits, module = prepared(
         recipe, init=None if resumes else init, resumed=last if resumes else None
     )
+    rank_zero_only(tell_passed_over)(recipe.data)
     with _claimed_by_rank_zero(out):
         if not resumes:  # what is refused keeps its own recipe
             artifacts.write_yaml(out / "recipe.yaml", asdict(recipe))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ofa.data import index_image_folder, load_splits
+from ofa.data import count_classes, index_image_folder, load_splits, tell_passed_over
 from ofa.errors import BadData
 from ofa.recipe import Data
 
@@ -115,3 +115,32 @@ def test_every_folder_that_was_sought_is_named(root):
 
     with pytest.raises(BadData, match=r"test: no such folder \(nor .*val nor .*valid\); put"):
         load(root, part="test")
+
+
+def test_classes_that_only_one_part_has_show_before_an_image_is_decoded(root, tiny_space):
+    spec = Data(name="image_folder", root=str(root), num_search=2, num_calibration=2)
+    (root / "test" / "dog").rename(root / "test" / "wolf")
+    (root / "train" / "cat" / "0.png").write_bytes(b"no image")
+
+    for read in (count_classes, lambda data: load_splits(data, tiny_space)):
+        with pytest.raises(BadData, match="class 'dog' is in only one of train/ and test/; give"):
+            read(spec)
+
+
+def test_files_of_other_endings_are_counted(root, caplog):
+    for name in ("train/cat/0.gif", "train/cat/1.GIF", "test/dog/LICENSE", "train/cat/.DS_Store"):
+        (root / name).write_bytes(b"no image")
+    (root / "train" / "cat" / "of.2024").mkdir()
+
+    tell_passed_over(Data(name="image_folder", root=str(root)))
+
+    assert caplog.messages == [
+        f"{root}: 3 files are passed over, which end as no image does: 2 .gif, 1 without an ending"
+    ]
+
+
+def test_a_folder_of_images_alone_says_nothing(root, caplog):
+    tell_passed_over(Data(name="image_folder", root=str(root)))
+    tell_passed_over(Data())
+
+    assert caplog.messages == []

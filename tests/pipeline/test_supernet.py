@@ -36,6 +36,14 @@ def test_a_run_that_may_be_resumed_starts_from_the_weights_named(recipe, tmp_pat
     assert "tensors taken" not in caplog.text  # there is a checkpoint by now
 
 
+def test_training_begins_by_telling_what_it_passes_over(recipe, tmp_path, caplog):
+    (Path(recipe.data.root) / "train" / "dark" / "0.gif").write_bytes(b"no image that is read")
+
+    pipeline.train(recipe, out=tmp_path / "run", progress=False)
+
+    assert caplog.messages[0].endswith("which end as no image does: 1 .gif")
+
+
 @pytest.mark.parametrize(
     ("of_a_run", "resume", "told"),
     [
