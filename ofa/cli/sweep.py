@@ -59,9 +59,7 @@ def _show(result: Sweep) -> None:
 
 SWEEP = Command(
     help="try values for fields of a recipe, in short trainings",
-    example=(
-        "ofa sweep --recipe recipes/tiny.yaml --vary train.weight_decay=1e-5..1e-3 --num-trials 8"
-    ),
+    example="ofa sweep --recipe fashion_mnist --epochs 4 --vary train.weight_decay=1e-5..1e-3",
     add_flags=_add_flags,
     run=_sweep,
     draws_progress=True,

@@ -4,8 +4,8 @@ The study is a file of its own, so that a sweep that was cut off goes on with th
 """
 
 from collections.abc import Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,8 +84,9 @@ def sweep(
     Raises:
         InUse: If another process sweeps into ``out``.
         MissingExtra: If Optuna is not installed.
+        BadData: If the images are missing or unreadable; nothing is written.
         OfaError: If a field or value is impossible, the folder holds a sweep of something else, or
-            every trial failed.
+            every trial failed; none of these is kept.
     """
     from ofa.train import shortened, with_fields
 
@@ -98,13 +99,20 @@ def sweep(
         with_fields(short, {field.field: field.first})
     if find_spec("optuna") is None:
         raise MissingExtra("sweep: needs Optuna; pip install 'ofa-toolkit[optuna]'")
+    journal = out / _STUDY
+    if not journal.exists():
+        _check_images(short, varied)
     with artifacts.claimed(out, is_folder=True):
         study = _study(short, varied, out=out, seed=seed)
         while len(_trials(study)) < num_trials:
             _run(study, short, varied, out=out, progress=progress)
-    trials = _trials(study)
-    finished = [trial for trial in trials if trial.outcome == "complete"]
+        trials = _trials(study)
+        finished = [trial for trial in trials if trial.outcome == "complete"]
+        if not finished:  # nothing to go on from, and in the way of a command that is mended
+            journal.unlink()
     if not finished:
+        with suppress(OSError):  # it holds logs, if a trial came to its first step
+            out.rmdir()
         raise OfaError(f"none of {len(trials)} trials came to an end: {trials[-1].reason}")
     best = max(finished, key=lambda trial: trial.top1 or 0.0)
     found = out / "recipe.yaml"
@@ -115,6 +123,16 @@ def sweep(
         f"the search split after {sum(p.epochs for p in short.train.phases)} epochs.",
     )
     return Sweep(recipe=found, best=best, trials=trials)
+
+
+def _check_images(recipe: Recipe, varied: "Sequence[Varied]") -> None:
+    """Read the images once, since every trial would fail without them."""
+    from ofa.data import count_classes, load_training_splits
+    from ofa.train import with_fields
+
+    fields = {field.field: field.first for field in varied if field.field.startswith("data.")}
+    data = with_fields(recipe, fields).data
+    load_training_splits(data, replace(recipe.space, num_classes=count_classes(data)))
 
 
 def _study(recipe: Recipe, varied: "Sequence[Varied]", *, out: Path, seed: int) -> "optuna.Study":

@@ -1,12 +1,13 @@
 """Sweeps train a small recipe for real, in seconds."""
 
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from ofa import pipeline
 from ofa.artifacts import parse, read_yaml
-from ofa.errors import BadArtifact, MissingExtra, OfaError
+from ofa.errors import BadArtifact, BadData, MissingExtra, OfaError
 from ofa.recipe import Recipe
 from ofa.train import Varied
 
@@ -35,11 +36,22 @@ def test_a_sweep_goes_on_where_it_was_cut_off_and_writes_the_best_recipe(recipe,
         swept(recipe, tmp_path / "sweep", 3, epochs=2)
 
 
-def test_trials_that_cannot_train_are_told_and_the_sweep_ends(recipe, tmp_path):
+def test_trials_that_cannot_train_are_told_and_leave_nothing(recipe, tmp_path):
     large = Varied(field="train.batch_size", choices=(1000,))
 
     with pytest.raises(OfaError, match=r"none of 2 trials came to an end: .* do not fill a step"):
         pipeline.sweep(recipe, varied=[large], out=tmp_path / "sweep", num_trials=2, progress=False)
+
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_missing_images_show_before_anything_is_written(recipe, tmp_path):
+    (Path(recipe.data.root) / "train").rename(tmp_path / "elsewhere")
+
+    with pytest.raises(BadData, match="train: no such folder; put images into"):
+        swept(recipe, tmp_path / "sweep", 2)
+
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_a_misspelt_field_shows_before_anything_is_written(recipe, tmp_path):
