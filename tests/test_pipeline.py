@@ -539,6 +539,16 @@ def test_a_subnet_of_another_supernet_is_not_fine_tuned(bundle, run, tmp_path):
         )
 
 
+def test_a_batch_too_large_to_fine_tune_with_is_told_by_its_flag(bundle, run, tmp_path, capsys):
+    words = ["--subnet", str(next((run / "subnets").iterdir())), "--checkpoint", str(run)]
+    words += ["--out", str(tmp_path / "tuned"), "--batch-size", "1000"]
+
+    assert main(["finetune", *words]) == 1
+
+    assert "ofa finetune: --batch-size: 160 training images do not" in capsys.readouterr().err
+    assert not (tmp_path / "tuned").exists()
+
+
 def test_a_plan_tells_steps_and_time_and_writes_nothing(striped_images, tmp_path, capsys):
     flags = [
         "--recipe",

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
 from ofa import pipeline
 from ofa.cli import flags, screen
 from ofa.cli.command import Command
+from ofa.errors import OfaError
 from ofa.pipeline import FineTuned
 
 
@@ -22,29 +24,36 @@ def _add_flags(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="other images to transfer to, with a new head; default: those it was trained on",
     )
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the training images")
-    parser.add_argument("--learning-rate", type=float, default=0.02, help="highest learning rate")
+    parser.add_argument(
+        "--epochs", type=PositiveInt, default=10, help="passes over the training images"
+    )
+    parser.add_argument(
+        "--learning-rate", type=PositiveFloat, default=0.02, help="highest learning rate"
+    )
     parser.add_argument("--batch-size", type=int, default=128, help="images a step")
     parser.add_argument(
-        "--threads", type=int, default=2, help="CPU threads; 0 takes torch's choice"
+        "--threads", type=NonNegativeInt, default=2, help="CPU threads; 0 takes torch's choice"
     )
     flags.add_seed(parser)
     flags.add_out(parser, "runs/finetune")
 
 
 def _finetune(options: Namespace, track: pipeline.Track) -> FineTuned:
-    return pipeline.finetune(
-        subnet=options.subnet,
-        checkpoint=options.checkpoint,
-        out=options.out,
-        images=options.images,
-        epochs=options.epochs,
-        learning_rate=options.learning_rate,
-        batch_size=options.batch_size,
-        threads=options.threads,
-        seed=options.seed,
-        progress=not options.quiet,
-    )
+    try:
+        return pipeline.finetune(
+            subnet=options.subnet,
+            checkpoint=options.checkpoint,
+            out=options.out,
+            images=options.images,
+            epochs=options.epochs,
+            learning_rate=options.learning_rate,
+            batch_size=options.batch_size,
+            threads=options.threads,
+            seed=options.seed,
+            progress=not options.quiet,
+        )
+    except OfaError as error:  # the field of a recipe, which nobody wrote here
+        raise OfaError(str(error).replace("train.batch_size", "--batch-size")) from error
 
 
 def _show(tuned: FineTuned) -> None:
