@@ -3,18 +3,24 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import struct
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from jsonargparse import Namespace
 
+from ofa import artifacts
 from ofa.cli import COMMANDS, main, screen
+from ofa.cli.flags import recipe, with_whole_recipe
+from ofa.cli.parsing import build_parser
 from ofa.pipeline import untracked
+from ofa.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
 
@@ -208,12 +214,47 @@ def test_a_corrupt_checkpoint_is_refused_by_name(capsys, tmp_path):
             "--budget-ms: Expected a number",
         ),
         (["specialize", "--device", "pixel", "--buget", "3"], "--buget"),
-        (["train", "--recipe", "nowhere.yaml"], "nowhere.yaml"),
+        (["train", "--recipe", "nowhere.yaml"], "give a YAML file, or one of cifar10, fashion_mn"),
+        (
+            ["train"],
+            "no recipe; give --data.root FOLDER of images, or --recipe with a YAML file or",
+        ),
+        (["finetune", "--subnet", "x", "--epochs", "0"], "--epochs"),
+        (["finetune", "--subnet", "x", "--learning-rate", "0"], "--learning-rate"),
+        (["finetune", "--subnet", "x", "--threads", "-1"], "--threads"),
         (["train", "--recipe", "recipes/tiny.yaml", "--train.batch_sise", "3"], "batch_sise"),
     ],
 )
 def test_a_misspelt_command_line_is_refused_in_one_line(argv, message, capsys):
     assert message in fails(capsys, *argv)
+
+
+def test_the_recipe_that_would_run_is_printed_as_one_to_start_from(capsys, tmp_path):
+    words = ["--recipe", "image_folder", "--data.root", "IMAGES", "--train.batch_size", "16"]
+
+    with pytest.raises(SystemExit):
+        main(["train", *words, "--out", "elsewhere", "--print_config"])
+
+    printed = tmp_path / "mine.yaml"
+    printed.write_text(capsys.readouterr().out)
+    found, given = (
+        artifacts.parse(Recipe, artifacts.read_yaml(path), where=str(path))
+        for path in (printed, ROOT / "recipes" / "image_folder.yaml")
+    )
+    assert found == replace(
+        given,
+        data=replace(given.data, root="IMAGES"),
+        train=replace(given.train, batch_size=16),
+    )
+
+
+def test_the_example_of_a_sweep_needs_no_images_of_ones_own():
+    words = shlex.split(COMMANDS["sweep"].example)[1:]
+    options = build_parser(COMMANDS, flags_of=["sweep"]).parse_args(
+        ["sweep", *with_whole_recipe(words[1:])]
+    )
+
+    assert recipe(options["sweep"]).data.name == "fashion_mnist"
 
 
 def test_a_recipe_that_cannot_work_is_refused_before_anything_is_written(capsys, tmp_path):
@@ -237,8 +278,6 @@ def test_an_unreadable_image_folder_is_refused_before_anything_is_written(capsys
 
 
 def test_images_without_a_recipe_are_trained_by_the_recipe_for_folders():
-    from ofa.cli.flags import with_whole_recipe
-
     completed = with_whole_recipe(["--data.root", "IMAGES"])
 
     assert completed[0] == "--recipe"
@@ -335,8 +374,6 @@ def test_a_field_that_recipes_lack_is_refused_with_the_nearest(capsys, tmp_path)
 
 
 def test_a_shipped_recipe_is_found_by_name_and_from_any_folder(monkeypatch, tmp_path):
-    from ofa.cli.flags import with_whole_recipe
-
     monkeypatch.chdir(tmp_path)
 
     for given in ("tiny", "recipes/tiny.yaml"):

@@ -6,6 +6,7 @@ from jsonargparse import ArgumentParser, Namespace, set_loader
 from jsonargparse.typing import NonNegativeInt
 
 from ofa import artifacts
+from ofa.cli.near_misses import recipes
 from ofa.errors import BadArtifact, OfaError
 from ofa.pipeline import Wish
 from ofa.plain_data import yaml_value
@@ -171,8 +172,14 @@ def recipe(options: Namespace) -> Recipe:
     """The recipe that the flags of ``add_recipe`` make.
 
     Raises:
+        OfaError: If none was given.
         BadArtifact: If it is none that can be run; names the first field at fault.
     """
+    if not options.recipe and not options.train.phases:
+        raise OfaError(
+            "no recipe; give --data.root FOLDER of images, or --recipe with a YAML file or one of "
+            f"{', '.join(recipes())}"
+        )
     chosen = {name: options[name] for name in ("space", "data", "train")}
     body = {name: _fields(value) for name, value in chosen.items() if value is not None}
     return artifacts.parse(Recipe, body, where="recipe")

@@ -35,7 +35,8 @@ def explain(message: str, argv: list[str], options: Iterable[str]) -> str:
     if match := _LITERAL.search(message):
         return message + did_you_mean(match[2], re.findall(r"'([^']+)'", match[1]))
     if match := _FILE.search(message):
-        return message + did_you_mean(_stem(match[1]), recipes())
+        meant = did_you_mean(_stem(match[1]), recipes())
+        return message + (meant or f"; give a YAML file, or one of {', '.join(recipes())}")
     if match := _FIELD.search(message):
         fields = [name.rpartition(".")[2] for name in known if "." in name]
         return f"recipes have no field {match[1]!r}{did_you_mean(match[1], fields)}"

@@ -105,7 +105,7 @@ TRAIN = Command(
     details=(
         "The recipe is a file or the name of a shipped one; with --data.root FOLDER alone, it is "
         "image_folder. Every field is a flag, too, e.g. --train.batch_size 64; --print_config "
-        "prints them all. OUT holds supernet.safetensors, the resolved recipe, logs (CSV, "
-        "TensorBoard), learning_curves.svg, and last.ckpt, where --resume goes on."
+        "prints the recipe that would run. OUT holds supernet.safetensors, the resolved recipe, "
+        "logs (CSV, TensorBoard), learning_curves.svg, and last.ckpt, where --resume goes on."
     ),
 )
