@@ -1,5 +1,6 @@
 """Several arrows at once: from a supernet to checked engines that keep their budget."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,8 @@ from ofa.shipped import shipped
 if TYPE_CHECKING:
     from ofa.deploy import Bundle
     from ofa.deploy.manifest import Attempt
+
+_log = logging.getLogger(__name__)
 
 
 def specialize(
@@ -101,6 +104,7 @@ def specialize(
         if aim_ms is not None:
             continue
         if finetune_epochs:  # of weights, on which latency does not depend
+            _log.info("fine-tuning %s, %d epochs", order.notes.arch.id, finetune_epochs)
             tuned = finetune(
                 subnet=subnet, checkpoint=checkpoint, out=out,
                 epochs=finetune_epochs, seed=seed, progress=False,
