@@ -15,6 +15,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from ofa.errors import IllegalArch, IllegalSpace
+from ofa.space.choices import check_choices
 from ofa.space.extent import check_extent, check_width
 from ofa.space.layers import ConvLayer, LinearLayer, PoolLayer, make_divisible
 
@@ -149,15 +150,7 @@ class ResNetSpace:
             ("width_ratios", self.width_ratios),
             *((f"stages.{i}.depths", stage.depths) for i, stage in enumerate(self.stages)),
         ):
-            if (
-                not choices
-                or list(choices) != sorted(set(choices))
-                or not 0 < min(choices) <= max(choices) <= 4096
-            ):
-                raise IllegalSpace(
-                    f"space.{name}: {list(choices)} must be above 0, at most 4096, and rise "
-                    "without repeats"
-                )
+            check_choices(name, choices)
         if not self.stages:
             raise IllegalSpace("space.stages: there are none; add at least one stage")
         if max(self.width_ratios) > 1:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ofa.errors import IllegalArch, IllegalSpace
 from ofa.space.arch import Arch, Block
+from ofa.space.choices import check_choices
 from ofa.space.extent import check_extent, check_width
 
 Activation = Literal["relu", "relu6", "hardswish"]
@@ -112,13 +113,13 @@ class SearchSpace:
     """Added to every variance before its root is taken."""
 
     def __post_init__(self) -> None:
-        _check_choices("resolutions", self.resolutions)
-        _check_choices("kernel_sizes", self.kernel_sizes)
-        _check_choices("expand_ratios", self.expand_ratios)
-        _check_choices("depths", self.depths)
+        check_choices("resolutions", self.resolutions)
+        check_choices("kernel_sizes", self.kernel_sizes)
+        check_choices("expand_ratios", self.expand_ratios)
+        check_choices("depths", self.depths)
         for index, stage in enumerate(self.stages):
             if stage.depths is not None:
-                _check_choices(f"stages.{index}.depths", stage.depths)
+                check_choices(f"stages.{index}.depths", stage.depths)
         even = [size for size in self.kernel_sizes if size % 2 == 0]
         if even:
             raise IllegalSpace(
@@ -233,16 +234,3 @@ class SearchSpace:
         return "; ".join(
             f"{key}: {mine[key]} against {theirs[key]}" for key in mine if mine[key] != theirs[key]
         )
-
-
-def _check_choices(name: str, choices: tuple[float, ...]) -> None:
-    if not choices:
-        raise IllegalSpace(f"space.{name}: there are no choices; give at least one")
-    if not all(math.isfinite(choice) and 0 < choice <= 4096 for choice in choices):
-        raise IllegalSpace(f"space.{name}: {list(choices)} must lie above 0 and at or below 4096")
-    if list(choices) != sorted(set(choices)):
-        raise IllegalSpace(
-            f"space.{name}: {list(choices)} must rise without repeats; use {sorted(set(choices))}"
-        )
-    if len(choices) > 255:
-        raise IllegalSpace(f"space.{name}: {len(choices)} choices are more than 255")

@@ -89,7 +89,13 @@ def test_what_a_space_does_not_hold_is_named():
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"resolutions": (224, 128)}, r"space\.resolutions: \[224, 128\] must be above 0"),
+        ({"resolutions": (224, 128)}, r"must rise without repeats; use \[128, 224\]"),
+        ({"width_ratios": (0.5, float("nan"), 1.0)}, r"space\.width_ratios: .* must lie above 0"),
+        ({"resolutions": tuple(range(64, 320))}, "256 choices are more than 255; use fewer"),
+        (
+            {"stages": (ResNetStage(width=64, stride=1, depths=tuple(range(1, 257))),)},
+            r"space\.stages\.0\.depths: 256 choices are more than 255",
+        ),
         ({"width_ratios": (0.5, 1.5)}, r"space\.width_ratios: the largest width is 1"),
         ({"stages": ()}, r"space\.stages: there are none"),
     ],
