@@ -125,7 +125,7 @@ def load_device(root: Path, name: str) -> Device:
     """The device that answers to ``name``, or that the folder ``name`` describes.
 
     Raises:
-        UnknownDevice: Lists the near names and all known ones.
+        UnknownDevice: Tells the near names, or what a folder lacks.
         BadArtifact: As ``list_devices``.
     """
     own = Path(name) / "device.yaml"
@@ -134,6 +134,11 @@ def load_device(root: Path, name: str) -> Device:
     by_name = {known: device for device in list_devices(root) for known in device.names}
     if name in by_name:
         return by_name[name]
+    if name and Path(name).is_dir():
+        raise UnknownDevice(
+            f"no device is called {name!r}, and the folder of that name holds no device.yaml; "
+            "describe the device there: see docs/measure_your_device.md"
+        )
     raise UnknownDevice(
         f"no device is called {name!r}{did_you_mean(name, by_name) or ';'} ofa devices lists all "
         f"{len(by_name)} names; or give the folder of a device.yaml of your own"

@@ -53,6 +53,15 @@ def test_a_name_near_to_none_is_answered_with_where_names_are_listed(root):
         load_device(root, "../etc")
 
 
+def test_a_folder_that_describes_no_device_is_told_what_it_lacks(root):
+    (root / "pi5").mkdir()
+
+    with pytest.raises(
+        UnknownDevice, match=r"pi5', and the folder of that name holds no device\.yaml; describe"
+    ):
+        load_device(root, str(root / "pi5"))
+
+
 def test_one_name_for_two_devices_is_refused(root):
     (root / "host" / "device.yaml").write_text(DEVICE.format(aliases="note10"))
 
