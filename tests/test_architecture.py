@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "train": ("subnet", "data", "runtime", "style"),
     "evaluate": ("subnet", "data", "runtime", "checkpoint"),
     "predictor": ("space", "style"),
-    "reference": ("subnet", "checkpoint"),
+    "reference": ("subnet", "checkpoint", "run_files"),
     "opened": ("evaluate", "predictor", "reference", "run_files", "shipped"),
     "latency": ("space", "runtime", "subnet", "artifacts"),
     "search": ("space",),

@@ -100,7 +100,7 @@ def _export_weights(options: Namespace, track: pipeline.Track) -> Path:
 
 
 def _add_inspect_flags(parser: ArgumentParser) -> None:
-    parser.add_argument("target", help="checkpoint, recipe, family, or arch as JSON")
+    parser.add_argument("target", help="checkpoint, subnet, recipe, family, or arch as JSON")
     parser.add_argument(
         "--space", default="ofa_mbv3_w1.0", help="family, recipe or checkpoint an arch belongs to"
     )

@@ -10,6 +10,7 @@ import ofa
 from ofa import artifacts, checkpoint
 from ofa.errors import BadArtifact, IllegalSpace, did_you_mean
 from ofa.reference.imported import SUBNET, Imported, is_imported, read_imported, write_imported
+from ofa.run_files import SubnetNotes, read_subnet
 from ofa.space import (
     FAMILIES,
     RESNET_FAMILIES,
@@ -196,7 +197,8 @@ def export_weights(file: Path, *, out: Path) -> Path:
     """Write weights in the reference project's spelling, bit for bit.
 
     Args:
-        file: ``supernet.safetensors`` or ``subnet.safetensors``.
+        file: ``supernet.safetensors``, or the ``subnet.safetensors`` of an imported, extracted or
+            fine-tuned subnet; these have the spelling of the reference's static networks.
         out: ``.pth`` file to write.
 
     Raises:
@@ -207,12 +209,17 @@ def export_weights(file: Path, *, out: Path) -> Path:
     from ofa.reference.keys import subnet_keys, supernet_keys
     from ofa.reference.weights import reference_state, write_state
 
-    if is_imported(file):
-        tensors, imported = read_imported(file)
-        keys = subnet_keys(network(imported.space, imported.arch))
+    if subnet := _read_subnet(file):
+        tensors, notes = subnet
+        keys = subnet_keys(network(notes.space, notes.arch))
     else:
         tensors, supernet = checkpoint.read_supernet(file)
         keys = supernet_keys(supernet.space)
+    if missing := sorted(set(keys.values()) - tensors.keys()):
+        raise BadArtifact(
+            f"{file}: lacks {len(missing)} of {len(keys)} tensors, first {missing[0]}; copy or "
+            "make it again"
+        )
     state = {name: torch.from_numpy(array) for name, array in tensors.items()}
     write_state(out, reference_state(state, keys))
     return out
@@ -222,9 +229,9 @@ def inspect(target: str, *, space: str = "ofa_mbv3_w1.0") -> NetworkSummary | Sp
     """Size and cost of a space or of one arch, with a table of layers.
 
     Args:
-        target: A checkpoint (``*.safetensors`` or its folder), a space or recipe (``*.yaml``), a
-            family, or an arch: JSON, in our form or any dialect of the reference, or a ``*.json``
-            file of it.
+        target: A checkpoint or subnet (``*.safetensors`` or its folder), a space or recipe
+            (``*.yaml``), a family, or an arch: JSON, in our form or any dialect of the reference,
+            or a ``*.json`` file of it.
         space: Family, recipe or checkpoint whose space an arch belongs to.
 
     Raises:
@@ -236,10 +243,26 @@ def inspect(target: str, *, space: str = "ofa_mbv3_w1.0") -> NetworkSummary | Sp
     path = Path(target)
     if path.suffix == ".json":
         return _inspect_arch(artifacts.read_foreign_json(path), space)
-    if path.suffix == ".safetensors" and is_imported(path):
-        _, imported = read_imported(path)
-        return summarize(imported.space, imported.arch)
+    if (path / SUBNET).is_file():
+        path = path / SUBNET
+    if path.suffix == ".safetensors" and (subnet := _read_subnet(path)):
+        _, notes = subnet
+        return summarize(notes.space, notes.arch)
     return summarize_space(_space(target))
+
+
+def _read_subnet(file: Path) -> tuple[artifacts.Tensors, Imported | SubnetNotes] | None:
+    """A subnet's weights and what is known of it; ``None`` for any other file."""
+    if is_imported(file):
+        return read_imported(file)
+    if file.name != SUBNET:
+        return None
+    if not file.with_name("subnet.json").is_file():
+        raise BadArtifact(
+            f"{file}: lacks the subnet.json beside it that tells its layers; give the one in the "
+            "folder that ofa extract wrote"
+        )
+    return read_subnet(file.parent)
 
 
 def _inspect_arch(body: Mapping[str, Any], space: str) -> NetworkSummary:

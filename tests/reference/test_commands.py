@@ -21,10 +21,22 @@ from ofa.reference import (
     read_predictor,
 )
 from ofa.reference.keys import subnet_keys
-from ofa.space import FAMILIES, RESNET_FAMILIES, Encoding, NetworkSummary, network
+from ofa.run_files import SubnetNotes, read_subnet, write_subnet
+from ofa.space import (
+    FAMILIES,
+    RESNET_FAMILIES,
+    Encoding,
+    NetworkSummary,
+    SearchSpace,
+    Stage,
+    macs,
+    network,
+)
+from ofa.subnet import build_subnet
 
 FAMILY = "ofa_mbv3_w1.0"
 SPACE = FAMILIES[FAMILY]()
+SMALL = SearchSpace(num_classes=2, resolutions=(32,), stages=(Stage(width=16, stride=2),))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +97,33 @@ def test_a_specialised_network_is_imported_as_a_fixed_subnet(tmp_path):
     assert list(torch.load(tmp_path / "back")["state_dict"]) == list(state)
 
 
+def test_an_extracted_subnet_is_exported_as_the_static_network_of_the_reference(tmp_path):
+    arch = SMALL.smallest()
+    folder = extracted(tmp_path / "subnet", arch)
+
+    export_weights(folder / "subnet.safetensors", out=tmp_path / "back.pth")
+
+    state = torch.load(tmp_path / "back.pth")["state_dict"]
+    tensors, _ = read_subnet(folder)
+    keys = subnet_keys(network(SMALL, arch))
+    assert list(state) == list(keys)
+    assert all(np.array_equal(state[theirs], tensors[ours]) for theirs, ours in keys.items())
+    assert inspect(str(folder)).macs == macs(network(SMALL, arch))
+
+
+def test_weights_that_nothing_tells_the_layers_of_are_not_exported(tmp_path):
+    file = extracted(tmp_path / "subnet", SMALL.smallest()) / "subnet.safetensors"
+    file.with_name("subnet.json").unlink()
+
+    with pytest.raises(BadArtifact, match=r"lacks the subnet\.json beside it.*ofa extract wrote"):
+        export_weights(file, out=tmp_path / "back.pth")
+
+    file = extracted(tmp_path / "cut", SMALL.smallest(), without="classifier.bias")
+    with pytest.raises(BadArtifact, match=r"lacks 1 of \d+ tensors, first classifier\.bias; copy"):
+        export_weights(file / "subnet.safetensors", out=tmp_path / "back.pth")
+    assert not (tmp_path / "back.pth").exists()
+
+
 def test_a_predictor_is_imported_for_its_family(tmp_path):
     shapes = {
         f"{2 * i}.weight": (o, n) for i, (n, o) in enumerate([(128, 8), (8, 8), (8, 8), (8, 1)])
@@ -139,6 +178,19 @@ def test_published_files_are_listed_without_a_hash_that_nobody_published():
         set(FAMILIES) | set(RESNET_FAMILIES)
     )
     assert all(entry.location.startswith("https://") and entry.sha256 is None for entry in ZOO)
+
+
+def extracted(folder, arch, *, without=None):
+    """The folder of a subnet, as ``ofa extract`` writes it."""
+    net = network(SMALL, arch)
+    tensors = {name: tensor.numpy() for name, tensor in build_subnet(net).state_dict().items()}
+    notes = SubnetNotes(
+        space=SMALL, arch=arch, classes=("a", "b"), mean=(0.5,) * 3, std=(0.25,) * 3,
+        search_top1=50.0, test_top1=50.0, num_test_images=2, macs=1, params=1, supernet_sha256="",
+    )  # fmt: skip
+    tensors.pop(without, None)
+    write_subnet(folder, tensors, notes, inputs={})
+    return folder
 
 
 def _netconfig(net):
