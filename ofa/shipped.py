@@ -10,3 +10,14 @@ def shipped(kind: Literal["checkpoints", "devices", "recipes"]) -> Path:
     clone = package.parent
     root = clone if (clone / "pyproject.toml").is_file() else package / "share"
     return root / kind
+
+
+def recipe_file(given: Path) -> Path:
+    """The file of a recipe: at a path, or shipped, by its name or as ``recipes/<name>.yaml``.
+
+    What is neither comes back as it is.
+    """
+    name = given.name.removesuffix(".yaml")  # a stem would lose the dot and more of w1.0
+    own = shipped("recipes") / f"{name}.yaml"
+    names = (Path(name), Path("recipes", own.name))
+    return own if given in names and own.is_file() and not given.exists() else given

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "train": ("subnet", "data", "runtime", "style"),
     "evaluate": ("subnet", "data", "runtime", "checkpoint"),
     "predictor": ("space", "style"),
-    "reference": ("subnet", "checkpoint", "run_files"),
+    "reference": ("subnet", "checkpoint", "run_files", "shipped"),
     "opened": ("evaluate", "predictor", "reference", "run_files", "shipped"),
     "latency": ("space", "runtime", "subnet", "artifacts"),
     "search": ("space",),

@@ -378,6 +378,8 @@ def test_a_shipped_recipe_is_found_by_name_and_from_any_folder(monkeypatch, tmp_
 
     for given in ("tiny", "recipes/tiny.yaml"):
         assert with_whole_recipe(["--recipe", given])[1].endswith("recipes/tiny.yaml")
+    for path in (ROOT / "recipes").iterdir():
+        assert with_whole_recipe(["--recipe", path.name.removesuffix(".yaml")])[1] == str(path)
     (tmp_path / "tiny").write_text("train: {seed: 1}\n")
     assert with_whole_recipe(["--recipe", "tiny"]) == ["--recipe", "tiny"]
 

@@ -11,7 +11,7 @@ from ofa.errors import BadArtifact, OfaError
 from ofa.pipeline import Wish
 from ofa.plain_data import yaml_value
 from ofa.recipe import Recipe
-from ofa.shipped import shipped
+from ofa.shipped import recipe_file, shipped
 from ofa.space import COSTS, ResNetSpace, SearchSpace
 
 _UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
@@ -199,14 +199,7 @@ def with_whole_recipe(argv: list[str]) -> list[str]:
             return argv
         return ["--recipe", str(shipped("recipes") / "image_folder.yaml"), *argv]
     place = words.index("--recipe") + 1
-    given = Path(words[place])
-    own = shipped("recipes") / f"{given.stem}.yaml"
-    if (
-        not given.exists()
-        and own.is_file()
-        and given in (Path(own.stem), Path("recipes", own.name))
-    ):
-        given = own
+    given = recipe_file(Path(words[place]))
     if given.is_file():
         artifacts.read_yaml(given, max_bytes=_MAX_BYTES)
     return [*words[:place], str(given), *words[place + 1 :]]

@@ -100,7 +100,9 @@ def _export_weights(options: Namespace, track: pipeline.Track) -> Path:
 
 
 def _add_inspect_flags(parser: ArgumentParser) -> None:
-    parser.add_argument("target", help="checkpoint, subnet, recipe, family, or arch as JSON")
+    parser.add_argument(
+        "target", help="checkpoint, subnet, recipe, family, shipped name, or arch as JSON"
+    )
     parser.add_argument(
         "--space", default="ofa_mbv3_w1.0", help="family, recipe or checkpoint an arch belongs to"
     )
@@ -114,7 +116,7 @@ def _inspect(options: Namespace, track: pipeline.Track) -> NetworkSummary | Spac
 
 INSPECT = Command(
     help="show the size and cost of a space or an arch",
-    example="ofa inspect recipes/fashion_mnist.yaml",
+    example="ofa inspect fashion_mnist",
     add_flags=_add_inspect_flags,
     run=_inspect,
 )

@@ -11,6 +11,7 @@ from ofa import artifacts, checkpoint
 from ofa.errors import BadArtifact, IllegalSpace, did_you_mean
 from ofa.reference.imported import SUBNET, Imported, is_imported, read_imported, write_imported
 from ofa.run_files import SubnetNotes, read_subnet
+from ofa.shipped import recipe_file, shipped
 from ofa.space import (
     FAMILIES,
     RESNET_FAMILIES,
@@ -230,8 +231,8 @@ def inspect(target: str, *, space: str = "ofa_mbv3_w1.0") -> NetworkSummary | Sp
 
     Args:
         target: A checkpoint or subnet (``*.safetensors`` or its folder), a space or recipe
-            (``*.yaml``), a family, or an arch: JSON, in our form or any dialect of the reference,
-            or a ``*.json`` file of it.
+            (``*.yaml``), the name of a shipped checkpoint or recipe, a family, or an arch: JSON, in
+            our form or any dialect of the reference, or a ``*.json`` file of it.
         space: Family, recipe or checkpoint whose space an arch belongs to.
 
     Raises:
@@ -283,9 +284,12 @@ def _inspect_arch(body: Mapping[str, Any], space: str) -> NetworkSummary:
 
 def _space(target: str) -> AnySpace:
     """The space of a family, a recipe or space file, or a checkpoint."""
-    path = Path(target)
     if target in _ALL_FAMILIES:
         return _ALL_FAMILIES[target]()
+    path = Path(target)
+    if not path.exists():
+        own = shipped("checkpoints") / path
+        path = own if (own / checkpoint.SUPERNET).is_file() else recipe_file(path)
     if path.suffix in (".yaml", ".yml"):
         body = artifacts.read_yaml(path)
         fields = body.get("space", body)
@@ -294,9 +298,12 @@ def _space(target: str) -> AnySpace:
     if path.is_dir() or path.suffix == ".safetensors":
         file = path / checkpoint.SUPERNET if path.is_dir() else path
         return checkpoint.read_supernet(file)[1].space
+    kinds = ("checkpoints", "recipes")
+    files = [file.name for kind in kinds for file in shipped(kind).iterdir()]
+    names = {*_ALL_FAMILIES, *(name.removesuffix(".yaml") for name in files)}
     raise BadArtifact(
-        f"{target!r} is no checkpoint, recipe or arch; give a path, JSON, or a family of "
-        f"{', '.join(sorted(_ALL_FAMILIES))}{did_you_mean(target, _ALL_FAMILIES)}"
+        f"{target!r} is no checkpoint, recipe or arch; give a path, JSON, or one of "
+        f"{', '.join(sorted(names))}{did_you_mean(target, names)}"
     )
 
 

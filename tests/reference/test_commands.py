@@ -22,6 +22,7 @@ from ofa.reference import (
 )
 from ofa.reference.keys import subnet_keys
 from ofa.run_files import SubnetNotes, read_subnet, write_subnet
+from ofa.shipped import shipped
 from ofa.space import (
     FAMILIES,
     RESNET_FAMILIES,
@@ -153,6 +154,17 @@ def test_a_space_is_inspected_by_family_recipe_or_checkpoint(published, tmp_path
 
     (tmp_path / "recipe.yaml").write_text("space: {family: resnet50d, width_ratios: [0.5, 1]}\n")
     assert "width ratios [0.5, 1.0]" in str(inspect(str(tmp_path / "recipe.yaml")))
+
+
+def test_a_shipped_space_is_inspected_by_name_from_any_folder(monkeypatch, tmp_path):
+    by_path = str(inspect(str(shipped("recipes") / "tiny.yaml")))
+    monkeypatch.chdir(tmp_path)
+
+    assert str(inspect("tiny")) == str(inspect("recipes/tiny.yaml")) == by_path
+    assert "[22, 25, 28]" in str(inspect("fashion_mnist"))
+    assert "24px" in str(inspect('{"ks": 3, "e": 2, "d": 1, "r": 24}', space="tiny"))
+    with pytest.raises(BadArtifact, match=r"'tinny' is no checkpoint.*; did you mean tiny\?"):
+        inspect("tinny")
 
 
 def test_an_arch_is_inspected_in_our_form_and_in_the_reference_s():
