@@ -8,6 +8,7 @@ import numpy as np
 from ofa import style
 from ofa.predictor.fit import MIN_PAIRS, FittedPredictor, fit_predictor
 from ofa.space import AnyEncoding, Genotypes
+from ofa.space.genes import drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,16 +28,17 @@ def draw_plots(
     }
 
 
-def gene_effects(fitted: FittedPredictor, *, seed: int) -> list[tuple[str, np.ndarray]]:
+def gene_effects(
+    accuracy: Callable[[Genotypes], np.ndarray], encoding: AnyEncoding, *, seed: int
+) -> list[tuple[str, np.ndarray]]:
     """Mean predicted top-1 of random archs with one gene set to each of its choices, in points.
 
-    Each gene is shown against its first choice. Archs without the gene's block are left out.
+    Each gene is shown against its first choice. Archs without the gene's block are left out; the
+    blocks that a greater depth brings choose at random, as all others do.
 
     Source: partial dependence, Friedman, Annals of Statistics 29, 2001.
     """
-    predictor = fitted.predictor
-    encoding = predictor.encoding
-    background = encoding.sample(_NUM_BACKGROUND, np.random.default_rng(seed))
+    background = drawn(encoding.num_choices, _NUM_BACKGROUND, np.random.default_rng(seed))
     live = encoding.live_genes(background)
     effects = []
     for gene, name in enumerate(encoding.gene_names):
@@ -45,7 +47,7 @@ def gene_effects(fitted: FittedPredictor, *, seed: int) -> list[tuple[str, np.nd
         for choice in range(encoding.num_choices[gene]):
             changed = rows.copy()
             changed[:, gene] = choice
-            means.append(predictor(encoding.canonical(changed)).mean())
+            means.append(accuracy(encoding.canonical(changed)).mean())
         effects.append((name, np.array(means) - means[0]))
     return effects
 
@@ -82,7 +84,7 @@ def _curve(
 
 
 def _genes(axes: "Axes", fitted: FittedPredictor, seed: int) -> None:
-    effects = gene_effects(fitted, seed=seed)
+    effects = gene_effects(fitted.predictor, fitted.predictor.encoding, seed=seed)
     for row, (_, values) in enumerate(effects):
         axes.plot(values, np.full(len(values), row), color=style.OTHERS, zorder=1)
         axes.scatter(
