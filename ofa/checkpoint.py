@@ -18,10 +18,10 @@ from typing import Literal
 
 from ofa import artifacts
 from ofa.artifacts import Tensors
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, IllegalArch
 from ofa.provenance import without_home
 from ofa.recipe import Data
-from ofa.space import AnyArch, AnySpace
+from ofa.space import AnyArch, AnySpace, check_arch
 
 SUPERNET = "supernet.safetensors"
 ACCURACY = "accuracy.jsonl"
@@ -121,11 +121,16 @@ def read_accuracy(
     """The subnets measured so far, each once; none if nothing was measured yet.
 
     Raises:
-        BadArtifact: If a file is corrupt, or its subnets were cut from other weights.
+        BadArtifact: If a file is corrupt, its subnets were cut from other weights, or their space
+            does not hold one of them.
     """
+    found = accuracy_files(path)
+    if not found:
+        return []
+    space = read_supernet(supernet)[1].space
     measured: dict[AnyArch, MeasuredArch] = {}
-    for file in accuracy_files(path):
-        for record in _read_file(file, supernet):
+    for file in found:
+        for record in _read_file(file, supernet, space):
             if record.precision == precision:
                 measured.setdefault(record.arch, record)
     return list(measured.values())
@@ -142,7 +147,7 @@ def append_accuracy(path: Path, record: MeasuredArch, *, supernet: Path) -> None
     artifacts.append_line(path, body)
 
 
-def _read_file(path: Path, supernet: Path) -> list[MeasuredArch]:
+def _read_file(path: Path, supernet: Path, space: AnySpace) -> list[MeasuredArch]:
     lines = artifacts.read_lines(path)
     if not lines:
         return []
@@ -153,6 +158,15 @@ def _read_file(path: Path, supernet: Path) -> list[MeasuredArch]:
         )
     artifacts.check_input(header, "supernet", supernet, where=path)
     return [
-        artifacts.parse(MeasuredArch, row, where=f"{path}, line {number}")
+        _record(row, space, where=f"{path}, line {number}")
         for number, row in enumerate(rows, start=2)
     ]
+
+
+def _record(row: object, space: AnySpace, *, where: str) -> MeasuredArch:
+    record = artifacts.parse(MeasuredArch, row, where=where)
+    try:
+        check_arch(space, record.arch)
+    except IllegalArch as error:
+        raise BadArtifact(f"{where}: {error}; remove the line") from error
+    return record

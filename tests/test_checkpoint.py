@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -82,4 +82,17 @@ def test_accuracies_of_other_weights_are_refused(tmp_path, supernet_file, notes)
     write_supernet(supernet_file, {"w": np.zeros(3, np.float32)}, notes)
 
     with pytest.raises(BadArtifact, match="made from another supernet"):
+        read_accuracy(path, supernet=supernet_file)
+
+
+def test_an_arch_that_the_space_does_not_hold_is_refused_by_file_and_line(
+    tmp_path, supernet_file, tiny_space
+):
+    path = tmp_path / "accuracy.jsonl"
+    strange = replace(tiny_space.largest(), resolution=20)
+    for arch in (tiny_space.largest(), strange):
+        append_accuracy(path, MeasuredArch(arch=arch, top1=90.0), supernet=supernet_file)
+
+    told = r"accuracy\.jsonl, line 3: arch resolution: 20 is not one of .*; remove the line"
+    with pytest.raises(BadArtifact, match=told):
         read_accuracy(path, supernet=supernet_file)

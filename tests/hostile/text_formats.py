@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from hostile.formats import ARCH, ENCODING, ROOT, SPACE, format_, json_file, placed
+from hostile.formats import ARCH, ENCODING, FORMATS, ROOT, SPACE, format_, json_file, placed
 
 from ofa import artifacts, checkpoint, run_files
 from ofa.latency import Device, load_device, load_model
@@ -226,8 +226,12 @@ def _read_measured(folder: Path, data: bytes) -> object:
     return read_measured(placed(folder, "measured.json", data), SPACE)
 
 
+def _supernet() -> bytes:
+    return FORMATS["supernet.safetensors"].sound()[0]
+
+
 def _accuracy() -> list[bytes]:
-    seal = {"supernet": {"file": checkpoint.SUPERNET, "sha256": sha256(b"weights").hexdigest()}}
+    seal = {"supernet": {"file": checkpoint.SUPERNET, "sha256": sha256(_supernet()).hexdigest()}}
     archs = ENCODING.decode(ENCODING.sample(6, np.random.default_rng(0)))
     lines = [{"schema": {"name": "ofa.accuracy", "version": 1}, "inputs": seal}] + [
         {"arch": json.loads(arch.to_json()), "top1": 90.0 + n} for n, arch in enumerate(archs)
@@ -239,7 +243,7 @@ def _accuracy() -> list[bytes]:
 def _read_accuracy(folder: Path, data: bytes) -> object:
     from ofa.space import genotypes_of
 
-    weights = placed(folder, checkpoint.SUPERNET, b"weights")
+    weights = placed(folder, checkpoint.SUPERNET, _supernet())
     path = placed(folder, checkpoint.ACCURACY, data)
     records = checkpoint.read_accuracy(path, supernet=weights)
     return genotypes_of(ENCODING, [record.arch for record in records]) if records else None
