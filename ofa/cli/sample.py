@@ -14,7 +14,12 @@ from ofa.errors import OfaError
 
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_checkpoint(parser)
-    parser.add_argument("--num", type=PositiveInt, default=1000, help="subnets to measure in all")
+    parser.add_argument(
+        "--num",
+        type=PositiveInt,
+        default=1000,
+        help="subnets to measure in all; a space of fewer is measured whole",
+    )
     parser.add_argument(
         "--draw",
         choices=["macs", "latency", "uniform", "tree", "active"],

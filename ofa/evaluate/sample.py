@@ -13,6 +13,7 @@ Draw = Literal["uniform", "macs", "latency", "tree"]
 Cost = Callable[[Genotypes], Float[np.ndarray, "n"]]
 
 _TREE_SIZE = 8  # archs that share their first block
+_LEAST_NEW = 32  # of 512 or 1,024 drawn: once fewer are new, the space is nearly drawn
 
 
 def draw_archs(
@@ -38,12 +39,12 @@ def draw_archs(
     if draw == "latency" and latency_ms is None:
         raise OfaError("draw: latency needs a device to spread over; add --device NAME")
     rng = np.random.default_rng(seed)
-    if encoding.space.num_subnets <= 4 * num:
-        return encoding.decode(rng.permutation(encoding.enumerate())[:num])
     cost = latency_ms if draw == "latency" and latency_ms else cost_table(encoding, macs)
     corners = genotypes_of(encoding, [encoding.space.largest(), encoding.space.smallest()])
     chosen = encoding.sample(0, rng) if draw == "uniform" else corners
-    while len(chosen) < num:
+    num_new = _LEAST_NEW  # never looks at num, on which the order must not depend
+    while len(chosen) < num and num_new >= _LEAST_NEW:
+        num_chosen = len(chosen)
         if draw == "uniform":
             more = encoding.sample(1024, rng)
         else:
@@ -51,6 +52,10 @@ def draw_archs(
             if draw == "tree":
                 more = grafted(encoding, more, cost=cost, rng=rng)
         chosen = encoding.unique(np.concatenate([chosen, more]))
+        num_new = len(chosen) - num_chosen
+    if len(chosen) < num:
+        rest = np.random.default_rng(seed).permutation(encoding.enumerate())
+        chosen = encoding.unique(np.concatenate([chosen, rest]))
     return encoding.decode(chosen[:num])
 
 

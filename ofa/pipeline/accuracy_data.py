@@ -5,6 +5,7 @@ order from what neighbors can share, and each process takes its part of that ord
 start goes on where another was cut off, and processes that share a folder need not talk.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from ofa.space import AnyArch, cost_table, encoding_of, genotypes_of, macs
 _ROUND = 500  # archs put in order at once: a round cut short still spreads over all sizes
 _ACTIVE_ROUND = 50
 _ACTIVE_START = 100
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,7 @@ def sample(
     """Measure subnets on the search split, each recalibrated; goes on where it was cut off.
 
     Args:
-        num: Subnets to have measured in the end.
+        num: Subnets to have measured in the end; of a space that holds fewer, all of them.
         draw: See ``ofa.evaluate.draw_archs``; ``active`` spreads 100 over MACs, then asks in rounds
             of 50 where the predictor is unsure and where fronts lie.
         device: Device over whose latency to spread.
@@ -79,7 +82,7 @@ def sample(
 
     Raises:
         InUse: If another process writes that file.
-        OfaError: If flags contradict one another, or the space holds fewer archs.
+        OfaError: If flags contradict one another.
     """
     folder = find_checkpoint(checkpoint)
     path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
@@ -91,6 +94,11 @@ def sample(
             "draw: active asks where the predictor of fp32 is unsure; measure int8 on some of the "
             "subnets of fp32: leave out --draw active"
         )
+    held = open_supernet(folder)[1].space.num_subnets
+    if num > held:
+        told = f"num: {num:,} subnets asked, but the space holds {held:,}: measuring all"
+        _log.warning("%s", told)
+        num = held
     out = files.shard_file(path, f"{shard.index}-of-{shard.count}") if shard else path
     with artifacts.claimed(out, mend="wait for it, or measure another part with --shard"):
         known = files.read_accuracy(path, supernet=supernet, precision=precision)
@@ -137,8 +145,6 @@ def _active_rounds(folder: Path, num: int, seed: int) -> Iterator[list[AnyArch]]
 
     encoding = encoding_of(open_supernet(folder)[1].space)
     cost = cost_table(encoding, macs)
-    if num > (held := encoding.space.num_subnets):
-        raise OfaError(f"{num:,} archs asked, but the space holds {held:,}; ask for fewer")
     start = draw_archs(encoding, min(num, _ACTIVE_START), draw="macs", seed=seed)
     while True:
         measured = files.read_accuracy(folder / files.ACCURACY, supernet=folder / files.SUPERNET)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,14 +31,25 @@ def test_drawing_by_macs_covers_all_sizes_evenly():
     assert {space.largest(), space.smallest()} <= set(archs)
 
 
-def test_a_small_space_is_drawn_to_the_last(tiny_space):
-    encoding = Encoding(tiny_space)
+@pytest.mark.parametrize("draw", ["uniform", "macs", "tree"])
+def test_a_small_space_is_drawn_to_the_last_in_one_order(tiny_space, draw):
+    encoding, held = Encoding(tiny_space), tiny_space.num_subnets
 
-    archs = draw_archs(encoding, tiny_space.num_subnets, draw="macs", seed=0)
+    archs = draw_archs(encoding, held, draw=draw, seed=0)
 
-    assert len(set(archs)) == tiny_space.num_subnets
+    assert len(set(archs)) == held
+    for num in (10, held // 3, held - 1):
+        assert draw_archs(encoding, num, draw=draw, seed=0) == archs[:num]
     with pytest.raises(OfaError, match="the space holds"):
-        draw_archs(encoding, tiny_space.num_subnets + 1, draw="uniform", seed=0)
+        draw_archs(encoding, held + 1, draw=draw, seed=0)
+
+
+def test_corners_are_drawn_first_however_small_the_space(tiny_space):
+    small = replace(tiny_space, resolutions=(16,), kernel_sizes=(3,))
+
+    archs = draw_archs(Encoding(small), 100, draw="macs", seed=0)
+
+    assert archs[:2] == [small.largest(), small.smallest()]
 
 
 def test_a_tree_has_the_first_layers_of_plain_drawing_many_times_each():

@@ -146,18 +146,20 @@ def test_active_drawing_reaches_the_number_asked_without_repeats(folder):
     assert len(archs) == len(set(archs)) == 130
 
 
-def test_active_drawing_ends_where_a_small_space_does(folder, tiny_space):
+@pytest.mark.parametrize("draw", ["macs", "active"])
+def test_a_space_of_fewer_subnets_than_asked_is_measured_whole_and_says_so(
+    folder, tiny_space, draw, caplog
+):
     small = replace(tiny_space, resolutions=(16,), kernel_sizes=(3,))
     notes = replace(open_supernet(folder)[1], space=small)
     tensors = {name: value.numpy() for name, value in build_supernet(small).state_dict().items()}
     files.write_supernet(folder / files.SUPERNET, tensors, notes)
     open_supernet.cache_clear()
 
-    pipeline.sample(checkpoint=str(folder), num=small.num_subnets, draw="active")
+    pipeline.sample(checkpoint=str(folder), num=1000, draw=draw)
 
-    assert len(records(folder)) == small.num_subnets
-    with pytest.raises(OfaError, match="archs asked, but the space holds"):
-        pipeline.sample(checkpoint=str(folder), num=small.num_subnets + 1, draw="active")
+    assert len(records(folder)) == small.num_subnets == 144
+    assert "num: 1,000 subnets asked, but the space holds 144: measuring all" in caplog.text
 
 
 def test_a_job_of_one_process_is_no_shard(folder, monkeypatch):
