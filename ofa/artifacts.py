@@ -142,8 +142,18 @@ def heading(schema: Mapping[str, object], *, inputs: Mapping[str, Path]) -> dict
     return {"schema": dict(schema), "made_by": provenance(), "inputs": hashes}
 
 
-def check_input(body: Mapping[str, Any], name: str, path: Path, *, where: Path) -> None:
+def check_input(
+    body: Mapping[str, Any],
+    name: str,
+    path: Path,
+    *,
+    where: Path,
+    mend: str = "remove it and make it again",
+) -> None:
     """Refuse an artifact that was made from another file than ``path``.
+
+    Args:
+        mend: What to do then.
 
     Raises:
         BadArtifact: Names both files.
@@ -151,11 +161,9 @@ def check_input(body: Mapping[str, Any], name: str, path: Path, *, where: Path) 
     try:
         recorded = body["inputs"][name]["sha256"]
     except (KeyError, TypeError) as error:
-        raise BadArtifact(f"{where}: does not name its {name}; make it again") from error
+        raise BadArtifact(f"{where}: does not name its {name}; {mend}") from error
     if recorded != sha256(path):
-        raise BadArtifact(
-            f"{where}: was made from another {name} than {path}; remove it and make it again"
-        )
+        raise BadArtifact(f"{where}: was made from another {name} than {path}; {mend}")
 
 
 def read_yaml(path: Path, *, max_bytes: int = 2**20) -> dict[str, Any]:

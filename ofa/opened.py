@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ofa import artifacts
 from ofa import checkpoint as files
@@ -220,17 +220,15 @@ def predictor(
     """The accuracy predictor of a checkpoint, fitted here or imported.
 
     Raises:
-        BadArtifact: If there is none yet, or it was fitted to other weights.
+        BadArtifact: If there is none yet, or it does not belong to the weights or to its report.
         IllegalSpace: If an imported one was not trained on the whole space.
     """
     from ofa.predictor import AccuracyPredictor
 
-    path, report = folder / files.PREDICTOR, folder / files.PREDICTOR_REPORT
     tensors, notes = _read_predictor(folder)
     if is_imported_predictor(notes):
-        return read_imported_predictor(path, encoding)
-    body = artifacts.read_json(report, schema="ofa.predictor")
-    artifacts.check_input(body, "supernet", folder / files.SUPERNET, where=report)
+        return read_imported_predictor(folder / files.PREDICTOR, encoding)
+    _read_report(folder)
     return AccuracyPredictor.from_state(encoding, tensors, notes)
 
 
@@ -264,12 +262,15 @@ def predictor_rmse(folder: Path, precision: files.Precision = "fp32") -> float |
 
 
 def read_fit(folder: Path) -> "FitReport":
-    """How well the predictor of a checkpoint does on subnets it was not fitted to."""
+    """How well the predictor of a checkpoint does on subnets it was not fitted to.
+
+    Raises:
+        BadArtifact: If there is no report, or it is of another predictor or other weights.
+    """
     from ofa.predictor import FitReport
 
-    path = folder / files.PREDICTOR_REPORT
-    body = artifacts.read_json(path, schema="ofa.predictor")
-    return artifacts.parse(FitReport, body.get("report"), where=f"{path}: report")
+    where = f"{folder / files.PREDICTOR_REPORT}: report"
+    return artifacts.parse(FitReport, _read_report(folder).get("report"), where=where)
 
 
 def _read_predictor(folder: Path) -> tuple[artifacts.Tensors, dict[str, str]]:
@@ -281,6 +282,16 @@ def _read_predictor(folder: Path) -> tuple[artifacts.Tensors, dict[str, str]]:
             f"--checkpoint {folder}; ofa fit-predictor --checkpoint {folder}"
         )
     return artifacts.read_tensors(path)
+
+
+def _read_report(folder: Path) -> dict[str, Any]:
+    """What stands beside a checkpoint's predictor, once it is known to belong to it."""
+    path = folder / files.PREDICTOR_REPORT
+    body = artifacts.read_json(path, schema="ofa.predictor")
+    mend = f"fit it again: ofa fit-predictor --checkpoint {folder}"
+    for name, file in (("supernet", files.SUPERNET), ("predictor", files.PREDICTOR)):
+        artifacts.check_input(body, name, folder / file, where=path, mend=mend)
+    return body
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import pytest
 
 from ofa import artifacts, pipeline
-from ofa.checkpoint import ACCURACY, SUPERNET, read_accuracy, read_supernet
+from ofa.checkpoint import ACCURACY, PREDICTOR, SUPERNET, read_accuracy, read_supernet
 from ofa.opened import evaluator, find_checkpoint, judges, read_fit
 from ofa.shipped import shipped
 from ofa.space import macs, network, params
@@ -59,6 +59,11 @@ def test_the_predictor_keeps_its_promise_on_subnets_left_out():
     assert report.num_pairs >= 1_000
     assert report.kendall_tau >= 0.80
     assert report.rmse <= 0.25
+
+
+def test_every_predictor_lies_beside_its_own_report():
+    for path in shipped("checkpoints").glob(f"*/{PREDICTOR}"):
+        assert read_fit(path.parent).kendall_tau >= 0.80
 
 
 def test_fitting_the_predictor_again_gives_the_shipped_one(tmp_path):

@@ -64,7 +64,7 @@ def fit_predictor(
         folder / files.PREDICTOR_REPORT,
         {"report": asdict(report)},
         schema="ofa.predictor",
-        inputs={"supernet": supernet}
+        inputs={"supernet": supernet, "predictor": folder / files.PREDICTOR}
         | {_input_name(path): path for path in files.accuracy_files(accuracy)},
     )
     if plots:

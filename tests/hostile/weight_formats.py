@@ -152,9 +152,13 @@ def _predictor() -> list[bytes]:
 _predictor_report: list[dict] = []
 
 
-def _report() -> list[bytes]:
-    FORMATS["predictor.safetensors"].sound()
-    seal = {"supernet": {"file": checkpoint.SUPERNET, "sha256": sha256(_supernet()).hexdigest()}}
+def _report(predictor: bytes | None = None) -> list[bytes]:
+    (sound,) = FORMATS["predictor.safetensors"].sound()
+    contents = {checkpoint.SUPERNET: _supernet(), checkpoint.PREDICTOR: predictor or sound}
+    seal = {
+        file.partition(".")[0]: {"file": file, "sha256": sha256(content).hexdigest()}
+        for file, content in contents.items()
+    }
     return [json_file("ofa.predictor", {"report": _predictor_report[0], "inputs": seal})]
 
 
@@ -162,7 +166,7 @@ def _report() -> list[bytes]:
 def _read_predictor(folder: Path, data: bytes) -> object:
     placed(folder, checkpoint.SUPERNET, _supernet())
     placed(folder, checkpoint.PREDICTOR, data)
-    placed(folder, checkpoint.PREDICTOR_REPORT, _report()[0])
+    placed(folder, checkpoint.PREDICTOR_REPORT, _report(data)[0])  # else no attack came further
     return opened.predictor(folder, ENCODING)(ENCODING.sample(5, np.random.default_rng(0)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ofa import artifacts, pipeline
-from ofa.checkpoint import PREDICTOR, read_supernet
+from ofa.checkpoint import PREDICTOR, PREDICTOR_REPORT, read_supernet
 from ofa.cli import main
 from ofa.fleet_files import read_fleet
 from ofa.opened import predictor, quantized_predictor
@@ -30,8 +30,17 @@ def lossy(tmp_path_factory):
     tensors, notes = artifacts.read_tensors(folder / PREDICTOR)
     loss = -0.4 * tensors["linear"].mean(axis=0)
     change = {"int8.shift": np.array([-3], np.float32), "int8.linear": loss}
-    artifacts.write_tensors(folder / PREDICTOR, tensors | change, notes)
+    write_predictor(folder, tensors | change, notes)
     return folder
+
+
+def write_predictor(folder, tensors, notes):
+    """Other tensors of a predictor whose report is there."""
+    path, report = folder / PREDICTOR, folder / PREDICTOR_REPORT
+    artifacts.write_tensors(path, tensors, notes)
+    body = artifacts.read_json(report, schema="ofa.predictor")
+    body["inputs"]["predictor"]["sha256"] = artifacts.sha256(path)
+    artifacts.write_json(report, body, schema="ofa.predictor")
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +122,7 @@ def test_without_knowledge_of_int8_all_are_scored_in_floats_with_a_warning(tmp_p
     shutil.copytree(SHIPPED, folder)
     tensors, notes = artifacts.read_tensors(folder / PREDICTOR)
     floats = {name: tensor for name, tensor in tensors.items() if not name.startswith("int8")}
-    artifacts.write_tensors(folder / PREDICTOR, floats, notes)
+    write_predictor(folder, floats, notes)
     caplog.set_level(logging.WARNING, "ofa")
 
     found = searched(TWINS, folder, tmp_path).devices[1]
