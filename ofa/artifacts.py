@@ -158,12 +158,20 @@ def check_input(
     Raises:
         BadArtifact: Names both files.
     """
+    if input_sha256(body, name, where=where, mend=mend) != sha256(path):
+        raise BadArtifact(f"{where}: was made from another {name} than {path}; {mend}")
+
+
+def input_sha256(body: Mapping[str, Any], name: str, *, where: Path, mend: str) -> object:
+    """SHA-256 of the file that an artifact says it was made from.
+
+    Raises:
+        BadArtifact: If it does not say.
+    """
     try:
-        recorded = body["inputs"][name]["sha256"]
+        return body["inputs"][name]["sha256"]
     except (KeyError, TypeError) as error:
         raise BadArtifact(f"{where}: does not name its {name}; {mend}") from error
-    if recorded != sha256(path):
-        raise BadArtifact(f"{where}: was made from another {name} than {path}; {mend}")
 
 
 def read_yaml(path: Path, *, max_bytes: int = 2**20) -> dict[str, Any]:

@@ -177,6 +177,16 @@ def read_front(path: Path) -> SearchOutcome:
     return artifacts.parse(SearchOutcome, body.get("search"), where=f"{path}: search")
 
 
+def front_supernet(path: Path) -> object:
+    """SHA-256 of the weights that a front is of.
+
+    Raises:
+        BadArtifact: If the file names none, as the front of a device of a fleet.
+    """
+    body = artifacts.read_json(path, schema=_FRONT)
+    return artifacts.input_sha256(body, "supernet", where=path, mend="search its device alone")
+
+
 def write_subnet(
     folder: Path, tensors: artifacts.Tensors, notes: SubnetNotes, *, inputs: Mapping[str, Path]
 ) -> None:

@@ -24,10 +24,10 @@ from ofa.deploy import (
     load_bundle,
     write_bundle,
 )
-from ofa.errors import BadArtifact, BadData, InfeasibleBudget, OfaError, ParityFailure
+from ofa.errors import BadArtifact, BadData, InfeasibleBudget, ParityFailure
 from ofa.opened import predictor, search_top1
 from ofa.pipeline.bundle import attempt_of, prepare
-from ofa.run_files import read_front, read_subnet, write_front, write_subnet
+from ofa.run_files import read_front, read_subnet, write_subnet
 from ofa.runtime import RUNTIMES, AbstractTarget, Timing, describe_machine
 from ofa.runtime.runner import onnxruntime_provenance
 from ofa.space import encoding_of, macs, network
@@ -566,20 +566,6 @@ def test_a_plan_tells_steps_and_time_and_writes_nothing(striped_images, tmp_path
     assert [phase["steps"] for phase in phases] == [20, 10, 10, 20]  # 160 images left of 220
     assert all(phase["estimated_s"] > 0 for phase in phases)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_front_is_compared_with_an_older_one_of_its_device(bundle, run):
-    path = run / "fronts" / "pixel1.json"
-
-    assert pipeline.compare_fronts(path, against=path).hypervolume == 1
-
-
-def test_a_front_of_another_device_is_no_measure(bundle, run, tmp_path):
-    path, other = run / "fronts" / "pixel1.json", tmp_path / "other.json"
-    write_front(other, replace(read_front(path), device="other"), inputs={})
-
-    with pytest.raises(OfaError, match="compare fronts of one device"):
-        pipeline.compare_fronts(path, against=other)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from ofa.errors import OfaError
 from ofa.opened import find_checkpoint
 from ofa.pipeline.rounds import predicted_accuracy
 from ofa.pipeline.table import device_table
-from ofa.run_files import FrontPoint, read_front
+from ofa.run_files import FrontPoint, front_supernet, read_front
 from ofa.space import encoding_of
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ def compare_fronts(path: Path, *, against: Path) -> FrontChange:
     """How much more a front dominates than an older one does.
 
     Raises:
-        BadArtifact: If a file is missing, corrupt, or no front.
-        OfaError: If the fronts are of different devices.
+        BadArtifact: If a file is missing, corrupt, or no front, or does not name its supernet.
+        OfaError: If the fronts are of different devices or supernets.
     """
     from ofa.search import hypervolume
 
@@ -130,6 +130,10 @@ def compare_fronts(path: Path, *, against: Path) -> FrontChange:
         raise OfaError(
             f"{against}: is a front of {old.device}, not of {new.device}; "
             "compare fronts of one device"
+        )
+    if front_supernet(path) != front_supernet(against):
+        raise OfaError(
+            f"{against}: is a front of other weights than {path}; compare fronts of one supernet"
         )
     both = (*new.front, *old.front)
     worst_ms = max(point.estimated_ms for point in both)
