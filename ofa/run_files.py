@@ -86,8 +86,8 @@ class SearchOutcome:
         exhaustive: Whether these were all archs of the space.
         front: The whole front, fastest first.
         random_front: The front of as many random archs.
-        candidates: Archs measured, or predicted where there were no images, best first; the first
-            is the choice.
+        candidates: Archs measured in any round, or predicted where there were no images, best
+            first; the first is the choice.
         seed: Seed of the search.
         rounds: Turns of search and measurement; the last one's predictions are shown.
         scored_by: Whether archs were scored by the predictor or, for want of a good one, measured.

@@ -602,9 +602,15 @@ def test_a_search_feeds_int8_measurements_back_to_the_int8_predictor(lossy_run, 
     )
 
     supernet = lossy_run / "supernet.safetensors"
-    kept = read_accuracy(tmp_path / "accuracy.jsonl", supernet=supernet, precision="int8")
-    first, second = read_front(path).rounds
-    assert len(kept) == first.num_measured + second.num_measured
+    known, kept = (
+        {one.arch for one in read_accuracy(file, supernet=supernet, precision="int8")}
+        for file in (lossy_run / "accuracy.jsonl", tmp_path / "accuracy.jsonl")
+    )
+    outcome = read_front(path)
+    first, second = outcome.rounds
+    candidates = {one.arch for one in outcome.candidates}
+    assert len(candidates) == first.num_measured + second.num_measured
+    assert kept == candidates - known
     assert abs(second.gap) < abs(first.gap)
 
 

@@ -1,6 +1,6 @@
 """Predictor and device to front."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -112,15 +112,22 @@ def search(
     else:
         kept = out / files.ACCURACY if rounds > 1 or not trusted else None
         with artifacts.claimed(kept) if kept else nullcontext():
-            measured = measured_on_search(
-                folder, encoding, precision=target.precision, out=kept, track=track
-            )
+            measuring = partial(measured_on_search, folder, encoding, out=kept, track=track)
+            measured = measuring(precision=target.precision)
+            in_fp32 = measured if target.precision == "fp32" else measuring(precision="fp32")
             pairs = measured.pairs
             settled = settle(
                 search_with,
                 measured,
                 accuracy=trusted or measured,
-                refit=partial(refitted, folder, encoding, precision=target.precision, seed=seed),
+                refit=partial(
+                    refitted,
+                    folder,
+                    encoding,
+                    precision=target.precision,
+                    in_fp32=in_fp32,
+                    seed=seed,
+                ),
                 budget_ms=budget_ms,
                 num_candidates=num_candidates,
                 max_rounds=rounds,
@@ -133,14 +140,18 @@ def search(
         partial(uniform_front, solved),
     )
     at_random, uniform = (_baseline(encoding, find) if trusted else () for find in finds)
+    chosen_from = settled.candidates
+    scores = zip(
+        encoding.decode(chosen_from), settled.accuracy(chosen_from), table(chosen_from), strict=True
+    )
     candidates = [
         Candidate(
-            arch=point.arch,
-            predicted_top1=point.predicted_top1,
-            estimated_ms=point.estimated_ms,
-            search_top1=pairs.get(point.arch),
+            arch=arch,
+            predicted_top1=float(top1),
+            estimated_ms=float(latency_ms),
+            search_top1=pairs.get(arch),
         )
-        for point in _points(encoding, front, settled.rows)
+        for arch, top1, latency_ms in scores
     ]
     candidates.sort(key=lambda one: (-one.top1, one.estimated_ms))
     outcome = SearchOutcome(
@@ -151,7 +162,7 @@ def search(
         highest_ms=reach.highest,
         num_evaluations=front.num_evaluations,
         exhaustive=front.exhaustive,
-        front=tuple(_points(encoding, front, np.arange(len(front)))),
+        front=_points(encoding, front),
         random_front=at_random,
         candidates=tuple(candidates),
         seed=seed,
@@ -174,16 +185,12 @@ def _baseline(encoding: AnyEncoding, find: Callable[[], "Front"]) -> tuple[Front
         front = find()
     except InfeasibleBudget:
         return ()
-    return tuple(_points(encoding, front, np.arange(len(front))))
+    return _points(encoding, front)
 
 
-def _points(encoding: AnyEncoding, front: "Front", rows: np.ndarray) -> Sequence[FrontPoint]:
-    return [
+def _points(encoding: AnyEncoding, front: "Front") -> tuple[FrontPoint, ...]:
+    archs = encoding.decode(front.genotypes)
+    return tuple(
         FrontPoint(arch=arch, predicted_top1=float(top1), estimated_ms=float(latency_ms))
-        for arch, top1, latency_ms in zip(
-            encoding.decode(front.genotypes[rows]),
-            front.top1[rows],
-            front.latency_ms[rows],
-            strict=True,
-        )
-    ]
+        for arch, top1, latency_ms in zip(archs, front.top1, front.latency_ms, strict=True)
+    )

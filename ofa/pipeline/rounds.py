@@ -28,7 +28,6 @@ from ofa.opened import (
     predictor_rmse,
     quantized_predictor,
     read_fit,
-    search_top1,
 )
 from ofa.pipeline.progress import Track, untracked
 from ofa.run_files import Round
@@ -55,14 +54,14 @@ class Settled:
         front: Of the last round's predictions.
         budget_ms: Latency that was kept within.
         accuracy: What the last round scored with.
-        rows: Rows of ``front`` to choose from, best predicted first.
+        candidates: Archs to choose from, those that any round measured.
         rounds: What each round measured.
     """
 
     front: "Front"
     budget_ms: float
     accuracy: Accuracy
-    rows: np.ndarray
+    candidates: Genotypes
     rounds: tuple[Round, ...]
 
 
@@ -117,11 +116,13 @@ def settle(
         budget_ms: ``None`` takes the knee of the first front, and keeps to it.
     """
     rounds: list[Round] = []
+    candidates: list[Genotypes] = []
     while True:
         front = search(accuracy)
         if budget_ms is None:
             budget_ms = float(front.latency_ms[front.knee()])
         rows = front.candidates(budget_ms, num=num_candidates)
+        candidates.append(front.genotypes[rows])
         num_known = len(measured.pairs)
         top1 = measured(front.genotypes[rows])
         num_new = len(measured.pairs) - num_known
@@ -137,7 +138,11 @@ def settle(
             break
         accuracy = refit(measured.pairs)
     return Settled(
-        front=front, budget_ms=budget_ms, accuracy=accuracy, rows=rows, rounds=tuple(rounds)
+        front=front,
+        budget_ms=budget_ms,
+        accuracy=accuracy,
+        candidates=measured.encoding.unique(np.concatenate(candidates)),
+        rounds=tuple(rounds),
     )
 
 
@@ -149,7 +154,10 @@ def settle_unmeasured(
     if budget_ms is None:
         budget_ms = float(front.latency_ms[front.knee()])
     rows = front.candidates(budget_ms, num=num_candidates)
-    return Settled(front=front, budget_ms=budget_ms, accuracy=accuracy, rows=rows, rounds=())
+    candidates = front.genotypes[rows]
+    return Settled(
+        front=front, budget_ms=budget_ms, accuracy=accuracy, candidates=candidates, rounds=()
+    )
 
 
 def measured_on_search(
@@ -160,9 +168,17 @@ def measured_on_search(
     out: Path | None,
     track: Track,
 ) -> Measured:
-    """Measures on the search split of a checkpoint; what ``out`` names is read first, and grows."""
+    """Measures on the search split of a checkpoint what was not measured yet.
+
+    Its own accuracy data is read first, then the file that ``out`` names, which grows.
+    """
     supernet = folder / files.SUPERNET
-    kept = files.read_accuracy(out, supernet=supernet, precision=precision) if out else []
+    known = {
+        record.arch: record.top1
+        for path in (folder / files.ACCURACY, out)
+        if path
+        for record in files.read_accuracy(path, supernet=supernet, precision=precision)
+    }
 
     def keep(arch: AnyArch, top1: float) -> None:
         if out:
@@ -179,7 +195,7 @@ def measured_on_search(
         measure=measure,
         keep=keep,
         track=track,
-        known={record.arch: record.top1 for record in kept},
+        known=known,
     )
 
 
@@ -219,9 +235,19 @@ def trusted_accuracy(
 
 
 def refitted(
-    folder: Path, encoding: AnyEncoding, pairs: Pairs, *, precision: files.Precision, seed: int
+    folder: Path,
+    encoding: AnyEncoding,
+    pairs: Pairs,
+    *,
+    precision: files.Precision,
+    in_fp32: Measured,
+    seed: int,
 ) -> Accuracy:
-    """The predictor of a checkpoint's pairs and those measured since."""
+    """The predictor of a checkpoint's pairs and those measured since.
+
+    Args:
+        in_fp32: Measures in fp32 what ``pairs`` holds in another precision.
+    """
     from ofa.predictor import MIN_QUANTIZED, fit_predictor, fit_quantized
 
     def known(of: files.Precision) -> Pairs:
@@ -231,11 +257,8 @@ def refitted(
 
     floats = known("fp32")
     quantized = known("int8") | pairs if precision == "int8" else {}
-    floats |= {
-        arch: search_top1(folder, arch) if precision == "int8" else top1
-        for arch, top1 in pairs.items()
-        if arch not in floats
-    }
+    new = [arch for arch in pairs if arch not in floats]
+    floats |= zip(new, in_fp32(genotypes_of(encoding, new)).tolist(), strict=True)
     base = fit_predictor(
         encoding, genotypes_of(encoding, list(floats)), np.array(list(floats.values())), seed=seed
     ).predictor

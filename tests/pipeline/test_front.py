@@ -1,4 +1,4 @@
-"""Searches that cannot begin, and what they tell of it."""
+"""What a search of one device chooses, and why one cannot begin."""
 
 import shutil
 
@@ -9,6 +9,7 @@ from ofa import artifacts, pipeline
 from ofa.checkpoint import PREDICTOR, PREDICTOR_REPORT
 from ofa.errors import BadArtifact, OfaError
 from ofa.opened import read_fit
+from ofa.run_files import read_front
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,12 @@ def test_a_report_from_before_it_named_its_predictor_is_refused_alike(checkpoint
         BadArtifact, match="does not name its predictor; fit it again: ofa fit-pred"
     ):
         read_fit(checkpoint)
+
+
+def test_the_best_subnet_of_all_rounds_is_chosen(fitted, tmp_path):
+    path = pipeline.search(device="pixel", checkpoint=str(fitted), out=tmp_path, rounds=3)
+
+    outcome = read_front(path)
+    assert outcome.chosen.search_top1 == max(turn.best_top1 for turn in outcome.rounds)
+    assert len(outcome.candidates) == sum(turn.num_measured for turn in outcome.rounds)
+    assert all(one.estimated_ms <= outcome.budget_ms for one in outcome.candidates)

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ofa.pipeline.rounds import Measured, settle
+from benchmarks.tiny_journey import SPACE, write_checkpoint
+from ofa.pipeline.rounds import Measured, refitted, settle
 from ofa.search import Problem, search_front
 from ofa.space import Encoding, cost_table, macs
 
@@ -85,6 +86,36 @@ def test_a_measurement_can_score_in_the_place_of_a_predictor(encoding):
     outcome = settled(encoding, max_rounds=1, accuracy=truth)
 
     assert outcome.rounds[0].gap == 0
+
+
+def test_what_an_earlier_round_measured_can_still_be_chosen(encoding):
+    outcome = settled(
+        encoding, max_rounds=2, accuracy=truth, refit=lambda pairs: lambda g: -truth(g)
+    )
+
+    best_of_each = [turn.best_top1 for turn in outcome.rounds]
+    assert best_of_each[0] > best_of_each[1]
+    assert truth(outcome.candidates).max() == best_of_each[0]
+    assert len(outcome.candidates) == sum(turn.num_measured for turn in outcome.rounds)
+
+
+def test_an_arch_measured_in_int8_is_measured_in_fp32_once_however_many_rounds(tmp_path):
+    write_checkpoint(tmp_path, num_measured=60)
+    encoding, asked = Encoding(SPACE), []
+
+    def measure(archs):
+        asked.extend(archs)
+        return zip(archs, truth(encoding.encode(archs)).tolist(), strict=True)
+
+    in_fp32 = Measured(encoding=encoding, measure=measure)
+    archs = encoding.decode(encoding.unique(encoding.sample(40, np.random.default_rng(9))))
+
+    for num in (10, 20, 30):  # pairs grow from round to round
+        pairs = dict.fromkeys(archs[:num], 60.0)
+        refitted(tmp_path, encoding, pairs, precision="int8", in_fp32=in_fp32, seed=0)
+
+    assert asked and len(asked) == len(set(asked))
+    assert set(asked) <= set(archs[:30])
 
 
 def test_a_search_that_was_killed_between_measurements_ends_like_one_that_was_not(encoding):
