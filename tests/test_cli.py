@@ -145,6 +145,7 @@ def test_names_of_strangers_reach_the_terminal_as_they_are_and_obey_nobody(capsy
         (["show"], "name a device: ofa devices show NAME"),
         (["show", "pixle"], "did you mean pixel"),
         (["adapt", "pixel"], "needs --measured FILE and --out FOLDER"),
+        (["adapt", "pixel", "--pack", "x.zip", "--out", "x"], "--pack comes before --measured"),
         (["adapt", "host", "--measured", "x.json", "--out", "x"], "x.json: cannot be read"),
         (["show", "x" * 300], "File name too long"),
         (["adapt", "pixel", "--measured", "x.json", "--out", "x"], "x.json: cannot be read"),

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import PositiveInt
 
 from ofa import pipeline
 from ofa.cli import screen
 from ofa.cli.command import Command
-from ofa.errors import UnknownDevice, printable
+from ofa.errors import OfaError, UnknownDevice, printable
 from ofa.latency import Device, LatencyModel, load_model
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 56, 16
@@ -16,11 +17,13 @@ _DETAILS = """\
   ofa devices            every device, how its latency is known, with what error
   ofa devices show pixel
                          networks foretold against measured, and the sources
-  ofa devices adapt pixel --measured FILE --checkpoint NAME --out my-phone
-                         a device of yours from 4 to 20 measured subnets; pixel
-                         is the one it resembles. FILE is
-                         {"networks": [{"arch": {...}, "latency_ms": 4.2}, ...]}
-                         with archs as in a front or a bundle's arch.json"""
+  ofa devices adapt pixel --pack networks.zip
+                         ONNX files to time on a device of yours, 4 to 20 of
+                         them, and a form to fill in, networks.json; pixel is
+                         the one that yours resembles
+  ofa devices adapt pixel --measured networks.json --out my-phone
+                         your device, from the form; give the --checkpoint of
+                         --pack"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,19 +66,29 @@ class AdaptedDevice:
     model: LatencyModel
 
 
+@dataclass(frozen=True, kw_only=True)
+class PackedNetworks:
+    """What ``ofa devices adapt --pack`` wrote."""
+
+    packed: Path
+
+
+_Result = tuple[ListedDevice, ...] | ShownDevice | AdaptedDevice | PackedNetworks
+
+
 def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "action", nargs="?", choices=["list", "show", "adapt"], default="list", help="what to do"
     )
     parser.add_argument("device", nargs="?", metavar="NAME", help="device id or alias")
+    parser.add_argument("--pack", type=Path, metavar="ZIP", help="write networks to be measured")
+    parser.add_argument("--num", type=PositiveInt, default=8, help="networks to pack")
     parser.add_argument("--measured", type=Path, metavar="FILE", help="measured subnets, JSON")
     parser.add_argument("--checkpoint", default="fashion_mnist", help="whose subnets they are")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the new device")
 
 
-def _run(
-    options: Namespace, track: pipeline.Track
-) -> tuple[ListedDevice, ...] | ShownDevice | AdaptedDevice:
+def _run(options: Namespace, track: pipeline.Track) -> _Result:
     if options.action == "list":
         return tuple(_listed(device) for device in pipeline.devices())
     if options.device is None:
@@ -84,14 +97,22 @@ def _run(
     if options.action == "show":
         model = load_model(device.model_path) if device.model_path.exists() else None
         return ShownDevice(asked=options.device, device=_listed(device), model=model)
+    about = {"device": options.device, "checkpoint": options.checkpoint}
+    if options.pack:
+        if options.measured or options.out:
+            raise OfaError(
+                "--pack comes before --measured and --out, once its networks were measured; leave "
+                "these out"
+            )
+        return PackedNetworks(
+            packed=pipeline.pack_networks(**about, out=options.pack, num=options.num)
+        )
     if options.measured is None or options.out is None:
-        raise UnknownDevice("ofa devices adapt needs --measured FILE and --out FOLDER")
-    model = pipeline.adapt_device(
-        device=options.device,
-        measured=options.measured,
-        checkpoint=options.checkpoint,
-        out=options.out,
-    )
+        raise OfaError(
+            "ofa devices adapt needs --measured FILE and --out FOLDER; --pack ZIP writes what to "
+            "measure"
+        )
+    model = pipeline.adapt_device(**about, measured=options.measured, out=options.out)
     return AdaptedDevice(folder=options.out, model=model)
 
 
@@ -115,13 +136,15 @@ def _listed(device: Device) -> ListedDevice:
     )
 
 
-def _show(result: tuple[ListedDevice, ...] | ShownDevice | AdaptedDevice) -> None:
+def _show(result: _Result) -> None:
     """Print devices, one device, or what was made."""
     match result:
         case ShownDevice():
             _show_device(result)
         case AdaptedDevice():
             print(f"written to {result.folder}: {_sureness(result.model)}")
+        case PackedNetworks():
+            print(f"written to {result.packed}; its README.txt says how to time the networks")
         case _:
             _show_devices(result)
 

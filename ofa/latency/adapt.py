@@ -4,8 +4,9 @@ The known device says how costs relate; the networks say how fast the new one is
 them there are, where it differs. What no network tells keeps the known device's doubt.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +14,14 @@ import numpy as np
 from jaxtyping import Float
 
 from ofa import artifacts
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, IllegalArch
 from ofa.latency.features import FEATURES
 from ofa.latency.judge import Judgement, judge
 from ofa.latency.model import Label, LatencyModel, Source, most_work
 from ofa.latency.posterior import Design, Measured, Prior, design, posterior
 from ofa.latency.residual import Residual, reach_of
 from ofa.latency.rounds_file import MAX_MS, MIN_MS
-from ofa.space import AnyArch, AnySpace, macs, network
+from ofa.space import AnyArch, AnySpace, check_arch, macs, network
 
 MIN_NETWORKS = 3
 """Fewer cannot be cross-validated."""
@@ -42,8 +43,10 @@ class MeasuredSubnet:
 
     arch: AnyArch
     """The subnet."""
-    latency_ms: float
-    """Median latency of one run."""
+    latency_ms: float | None
+    """Median latency of one run; ``None`` in a form that was not filled in."""
+    file: str | None = None
+    """What was timed, for whoever fills in the form."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,24 +181,45 @@ def check_likeness(base: LatencyModel, measured: Sequence[Measured], *, where: s
     )
 
 
+def form(files: Mapping[str, AnyArch]) -> str:
+    """What ``read_measured`` reads, a network a line, with the latencies left to fill in."""
+    rows = [
+        json.dumps({"file": file, "latency_ms": None, "arch": asdict(arch)})
+        for file, arch in files.items()
+    ]
+    return '{"networks": [\n' + ",\n".join(rows) + "\n]}\n"
+
+
 def read_measured(path: Path, space: AnySpace) -> tuple[Measured, ...]:
     """Measured subnets of a space: a JSON object ``{"networks": [{"arch": …, "latency_ms": …}]}``.
 
     Of a subnet that comes several times the median counts, once.
 
     Raises:
-        BadArtifact: If the file is malformed, or a latency is not within ``MIN_MS`` and ``MAX_MS``.
-        IllegalArch: If the space does not hold one of the archs.
+        BadArtifact: If the file is malformed, or a latency was not filled in or is not within
+            ``MIN_MS`` and ``MAX_MS``.
+        IllegalArch: If the space does not hold one of the archs; names file and network.
     """
     body = artifacts.read_foreign_json(path, max_bytes=_MAX_BYTES)
     rows = artifacts.parse(MeasuredFile, body, where=str(path)).networks
     latencies_ms: dict[AnyArch, list[float]] = {}
     for number, row in enumerate(rows, start=1):
+        where = f"{path}: network {number}"
+        if row.latency_ms is None:
+            raise BadArtifact(
+                f"{where}: latency_ms is not filled in; give the ms that {row.file or row.arch.id} "
+                "took, or remove the network"
+            )
         if not MIN_MS <= row.latency_ms <= MAX_MS:
             raise BadArtifact(
-                f"{path}: network {number}: latency_ms is {row.latency_ms}; give ms from {MIN_MS} "
-                f"to {MAX_MS:,.0f}"
+                f"{where}: latency_ms is {row.latency_ms}; give ms from {MIN_MS} to {MAX_MS:,.0f}"
             )
+        try:
+            check_arch(space, row.arch)
+        except IllegalArch as error:
+            raise IllegalArch(
+                f"{where}: {error}; give an arch of the checkpoint's own space"
+            ) from error
         latencies_ms.setdefault(row.arch, []).append(row.latency_ms)
     return tuple(
         Measured(

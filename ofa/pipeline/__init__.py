@@ -21,7 +21,7 @@ Heavy libraries are imported inside the functions.
 """
 
 from ofa.pipeline.accuracy_data import Shard, sample
-from ofa.pipeline.adapted import adapt_device
+from ofa.pipeline.adapted import adapt_device, pack_networks
 from ofa.pipeline.bench import bench
 from ofa.pipeline.bundle import Wish, deploy
 from ofa.pipeline.comparison import (
@@ -82,6 +82,7 @@ __all__ = [
     "match_devices",
     "pack",
     "pack_images",
+    "pack_networks",
     "pack_profile",
     "plan",
     "profile",

@@ -1,10 +1,10 @@
-"""A known device and a few measured networks to a new device."""
+"""A known device and a few measured networks to a new device; and the networks to measure."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from ofa import artifacts
-from ofa.errors import BadArtifact
+from ofa.errors import BadArtifact, OfaError
 from ofa.latency import Description, LatencyModel, Source, check_name, load_model
 from ofa.opened import find_checkpoint, open_supernet
 from ofa.pipeline.device import find_device, profile
@@ -54,6 +54,48 @@ def adapt_device(*, device: str, measured: Path, checkpoint: str, out: Path) -> 
     return model
 
 
+def pack_networks(*, device: str, checkpoint: str, out: Path, num: int = 8) -> Path:
+    """Write the networks to time on a device of which nobody here can run a program.
+
+    Args:
+        device: The device it resembles; the networks are as that one runs them.
+        checkpoint: Whose subnets they are.
+        out: Zip file: ONNX files, ``networks.json`` to fill in, which ``adapt_device`` reads then,
+            and what to do in ``README.txt``.
+        num: Networks to time, the largest and the smallest of the space among them.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        OfaError: If ``num`` are too few to adapt to.
+    """
+    from ofa.deploy.archive import write_archive
+    from ofa.latency.adapt import MIN_NETWORKS, form
+    from ofa.latency.plan import informative_plan
+
+    if num < MIN_NETWORKS:
+        raise OfaError(f"{num} networks are too few to adapt to; pack {MIN_NETWORKS} or more")
+    runs = find_device(device).description
+    space = open_supernet(find_checkpoint(checkpoint))[1].space
+    plan = informative_plan(space, num=num - 2, batch=runs.batch, precision=runs.precision)
+    files = {f"{name}.onnx": arch for name, arch in plan.by_name.items()}
+    readme = _README.format(
+        num=len(files),
+        device=device,
+        checkpoint=checkpoint,
+        runtime=runs.runtime.name,
+        precision=runs.precision,
+        images="1 image" if runs.batch == 1 else f"{runs.batch} images",
+        threads="unknown" if runs.threads is None else runs.threads,
+        example=next(iter(files)),
+    )
+    contents = {file: plan.engine(arch.id) for file, arch in files.items()}
+    texts = {"networks.json": form(files), "README.txt": readme}
+    write_archive(out, {**contents, **{name: text.encode() for name, text in texts.items()}})
+    return out
+
+
 def _refuse_another(path: Path, described: Description) -> None:
     """Refuse to write a description over one that says something else."""
     if not path.exists():
@@ -63,3 +105,25 @@ def _refuse_another(path: Path, described: Description) -> None:
         raise BadArtifact(
             f"{path}: describes {found.hardware.name!r} already; give another --out, or remove it"
         )
+
+
+_README = """\
+These {num} neural networks are to be timed on a device that resembles {device}.
+
+1. Time each ONNX file there, {images} a run, with the runtime and the threads that will be used;
+   {device} was measured with {runtime} in {precision}, threads: {threads}. If your runtime
+   reads no ONNX, convert the files for it. Close other programs, plug the device in, warm up, and
+   take the median of 30 runs or more, in milliseconds. ONNX Runtime's own program, which can be
+   built for phones, tells it as P50, in seconds:
+
+       onnxruntime_perf_test -e cpu -m times -r 100 -x THREADS -o 99 -I -s {example}
+
+2. Write each median into networks.json, in place of the null beside its file. Remove the networks
+   that were not timed.
+
+3. Make the device of it, where ofa is:
+
+       ofa devices adapt {device} --measured networks.json --checkpoint {checkpoint} --out my-phone
+
+The weights are random: latency does not depend on them.
+"""

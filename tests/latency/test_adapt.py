@@ -1,6 +1,7 @@
 """A known device is adapted to a new one from few networks, in milliseconds and no other unit."""
 
 import json
+import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import numpy as np
 import pytest
 
 from ofa import pipeline
-from ofa.errors import BadArtifact, IllegalArch
+from ofa.artifacts import parse
+from ofa.errors import BadArtifact, IllegalArch, OfaError
 from ofa.latency import Source, load_device, load_model
-from ofa.latency.adapt import adapt, check_likeness, check_units, read_measured
+from ofa.latency.adapt import adapt, check_likeness, check_units, form, read_measured
 from ofa.latency.judge import judge, noise_of
 from ofa.latency.posterior import Measured, design
 from ofa.latency.residual import reach_of
 from ofa.opened import find_checkpoint, open_supernet
-from ofa.space import Encoding, SearchSpace, network
+from ofa.runtime import OrtSession
+from ofa.space import Arch, Encoding, SearchSpace, network
 
 SHIPPED = Path(__file__).parent.parent.parent / "devices"
 BASE = load_model(load_device(SHIPPED, "note10").model_path)
@@ -140,6 +143,46 @@ def test_a_maker_adapts_a_device_from_a_file_and_searches_for_it(tmp_path):
     assert model.evidence.mape_percent < 5
 
 
+def test_networks_are_packed_with_the_form_that_makes_a_device_of_them(tmp_path):
+    about = {"device": "note10", "checkpoint": "fashion_mnist"}
+    space = open_supernet(find_checkpoint("fashion_mnist"))[1].space
+
+    packed = pipeline.pack_networks(**about, out=tmp_path / "networks.zip", num=4)
+
+    with zipfile.ZipFile(packed) as archive:
+        rows = json.loads(archive.read("networks.json"))["networks"]
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert set(files) == {row["file"] for row in rows} | {"networks.json", "README.txt"}
+    assert len(rows) == 4
+    archs = [parse(Arch, row["arch"], where="row") for row in rows]
+    assert {space.largest(), space.smallest()} <= set(archs)
+    for row, arch in zip(rows, archs):
+        session = OrtSession(files[row["file"]])
+        assert session.describe().resolution == arch.resolution
+        row["latency_ms"] = 3 * BASE.estimate(network(space, arch).layers).latency_ms
+    assert "ofa devices adapt note10 --measured networks.json" in files["README.txt"].decode()
+
+    filled = tmp_path / "networks.json"
+    filled.write_text(json.dumps({"networks": rows}))
+    model = pipeline.adapt_device(**about, measured=filled, out=tmp_path / "mine")
+    assert model.evidence.num_networks == 4 and model.evidence.mape_percent < 5
+
+
+def test_a_form_that_was_not_filled_in_is_refused_by_network(tmp_path):
+    path = tmp_path / "networks.json"
+    path.write_text(form({f"{arch.id}.onnx": arch for arch in ARCHS[:3]}))
+
+    first = f"{ARCHS[0].id}.onnx"
+    with pytest.raises(
+        BadArtifact, match=f"networks.json: network 1: latency_ms is not filled in; .* {first} took"
+    ):
+        read_measured(path, SPACE)
+    with pytest.raises(OfaError, match="2 networks are too few to adapt to; pack 3 or more"):
+        pipeline.pack_networks(
+            device="note10", checkpoint="fashion_mnist", out=tmp_path / "x.zip", num=2
+        )
+
+
 @pytest.mark.parametrize("device", ["note10", "raspberry-pi-4", "jetson-nano", "2080ti"])
 @pytest.mark.parametrize(
     ("factor", "message"), [(1e-3, "if they are seconds"), (1e3, "if they are microseconds")]
@@ -227,7 +270,9 @@ def test_a_malformed_file_is_refused_by_field(tmp_path, text, message):
 def test_a_network_of_another_space_is_refused(tmp_path):
     path = measured_file(tmp_path / "networks.json", resolution=9)
 
-    with pytest.raises(IllegalArch):
+    with pytest.raises(
+        IllegalArch, match=r"networks\.json: network 1: .* 9 is not one of .*; give"
+    ):
         read_measured(path, open_supernet(find_checkpoint("fashion_mnist"))[1].space)
 
 
