@@ -233,8 +233,7 @@ def test_a_misspelt_command_line_is_refused_in_one_line(argv, message, capsys):
 def test_the_recipe_that_would_run_is_printed_as_one_to_start_from(capsys, tmp_path):
     words = ["--recipe", "image_folder", "--data.root", "IMAGES", "--train.batch_size", "16"]
 
-    with pytest.raises(SystemExit):
-        main(["train", *words, "--out", "elsewhere", "--print_config"])
+    assert main(["train", *words, "--print_config"]) == 0
 
     printed = tmp_path / "mine.yaml"
     printed.write_text(capsys.readouterr().out)

@@ -78,8 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
-    prints_recipe = any(word.startswith("--print_config") for word in argv)
-    parser = build_parser(COMMANDS, flags_of=argv[:1], prints_recipe=prints_recipe)
+    parser = build_parser(COMMANDS, flags_of=argv[:1])
     try:
         if argv[0] in COMMANDS:
             argv = [argv[0], *COMMANDS[argv[0]].complete(argv[1:])]

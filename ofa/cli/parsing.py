@@ -45,18 +45,9 @@ class _HelpFormatter(DefaultHelpFormatter):
 
 
 def build_parser(
-    commands: Mapping[str, Command],
-    *,
-    flags_of: Iterable[str],
-    list_recipe_fields: bool = False,
-    prints_recipe: bool = False,
+    commands: Mapping[str, Command], *, flags_of: Iterable[str], list_recipe_fields: bool = False
 ) -> ArgumentParser:
-    """The parser of the command line, with the flags of the commands in ``flags_of`` alone.
-
-    Args:
-        prints_recipe: Whether ``--print_config`` is asked for, which leaves out what is hidden: so
-            all flags are but those for the fields of a recipe.
-    """
+    """The parser of the command line, with the flags of the commands in ``flags_of`` alone."""
     flags_of = set(flags_of)
     parser = ArgumentParser(
         prog="ofa",
@@ -73,13 +64,14 @@ def build_parser(
             epilog=f"example: {command.example}",
             exit_on_error=False,
             parser_mode=flags.PLAIN,
+            print_config=None,  # cannot write the stages of a space; ``ofa train`` has its own
         )
         if name in flags_of:
             command.add_flags(subparser)
+            if not list_recipe_fields:
+                _hide_recipe_fields(subparser)
             subparser.add_argument("--json", action="store_true", help="print the result as JSON")
             subparser.add_argument("--quiet", action="store_true", help="print errors only")
-            if prints_recipe or not list_recipe_fields:
-                _hide(subparser, recipe_fields=not prints_recipe)
             subparser.usage = f"ofa {name} {_needed(subparser)}[options]"
         subcommands.add_subcommand(name, subparser, help=command.help)
     return parser
@@ -104,11 +96,9 @@ def _subparser(parser: ArgumentParser, command: str) -> ArgumentParser:
     return parser._subcommands_action.choices[command]
 
 
-def _hide(parser: ArgumentParser, *, recipe_fields: bool) -> None:
-    """Hide the flags for the fields of a recipe, or all others."""
+def _hide_recipe_fields(parser: ArgumentParser) -> None:
     for action in parser._actions:
-        is_field = action.dest.split(".")[0] in RECIPE_FIELDS or "print_config" in action.dest
-        if is_field == recipe_fields:
+        if action.dest.split(".")[0] in RECIPE_FIELDS:
             action.help = argparse.SUPPRESS
 
 

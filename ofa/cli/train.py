@@ -1,5 +1,6 @@
 """``ofa train``."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,13 @@ from ofa import pipeline
 from ofa.cli import flags, screen
 from ofa.cli.command import Command
 from ofa.pipeline import PhaseEstimate
+from ofa.plain_data import yaml_text
+from ofa.recipe import Recipe
 
 if TYPE_CHECKING:
     from ofa.train import RangeTest
+
+    _Result = Path | Recipe | list[PhaseEstimate] | RangeTest
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -35,14 +40,21 @@ def _add_flags(parser: ArgumentParser) -> None:
         help="print phases, steps and estimated time from a short probe; train nothing",
     )
     parser.add_argument(
+        "--print_config",
+        action="store_true",
+        help="print the whole recipe that would run; train nothing",
+    )
+    parser.add_argument(
         "--find-learning-rate",
         action="store_true",
         help="try rising learning rates in the first phase and suggest one; train nothing",
     )
 
 
-def _train(options: Namespace, track: pipeline.Track) -> "Path | list[PhaseEstimate] | RangeTest":
+def _train(options: Namespace, track: pipeline.Track) -> "_Result":
     recipe = flags.recipe(options)
+    if options.print_config:
+        return recipe
     if options.plan:
         return pipeline.plan(recipe)
     if options.find_learning_rate:
@@ -56,10 +68,12 @@ def _train(options: Namespace, track: pipeline.Track) -> "Path | list[PhaseEstim
     )
 
 
-def _show(result: "Path | list[PhaseEstimate] | RangeTest") -> None:
+def _show(result: "_Result") -> None:
     if isinstance(result, Path):
         screen.show(str(result))
         screen.show_next(f"ofa sample --checkpoint {result.parent} --num 1000")
+    elif isinstance(result, Recipe):
+        print(yaml_text(asdict(result)), end="")
     elif isinstance(result, list):
         _show_plan(result)
     else:
@@ -104,8 +118,8 @@ TRAIN = Command(
     complete=flags.with_whole_recipe,
     details=(
         "The recipe is a file or the name of a shipped one; with --data.root FOLDER alone, it is "
-        "image_folder. Every field is a flag, too, e.g. --train.batch_size 64; --print_config "
-        "prints the recipe that would run. OUT holds supernet.safetensors, the resolved recipe, "
-        "logs (CSV, TensorBoard), learning_curves.svg, and last.ckpt, where --resume goes on."
+        "image_folder. Every field is a flag, too, e.g. --train.batch_size 64. OUT holds "
+        "supernet.safetensors, the resolved recipe, logs (CSV, TensorBoard), learning_curves.svg, "
+        "and last.ckpt, where --resume goes on."
     ),
 )
