@@ -74,15 +74,12 @@ def count_classes(data: Data) -> int:
 
 
 def tell_passed_over(data: Data) -> None:
-    """Log how many files of a folder are left out for their endings."""
+    """Log how many files of which endings are left out, where images lie in a folder."""
     if _is_named(data):
         return
     if found := passed_over(_root(data)):
         endings = ", ".join(f"{count} {ending}" for ending, count in found.items())
-        _log.warning(
-            "%s: %d files are passed over, which end as no image does: %s",
-            data.root, sum(found.values()), endings,
-        )  # fmt: skip
+        _log.warning("%s: files that end as no image does are passed over: %s", data.root, endings)
 
 
 def load_splits(data: Data, space: AnySpace) -> Splits:

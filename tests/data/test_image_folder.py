@@ -135,7 +135,7 @@ def test_files_of_other_endings_are_counted(root, caplog):
     tell_passed_over(Data(name="image_folder", root=str(root)))
 
     assert caplog.messages == [
-        f"{root}: 3 files are passed over, which end as no image does: 2 .gif, 1 without an ending"
+        f"{root}: files that end as no image does are passed over: 2 .gif, 1 without an ending"
     ]
 
 

@@ -41,7 +41,7 @@ def test_training_begins_by_telling_what_it_passes_over(recipe, tmp_path, caplog
 
     pipeline.train(recipe, out=tmp_path / "run", progress=False)
 
-    assert caplog.messages[0].endswith("which end as no image does: 1 .gif")
+    assert caplog.messages[0].endswith("are passed over: 1 .gif")
 
 
 @pytest.mark.parametrize(
