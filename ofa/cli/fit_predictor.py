@@ -22,7 +22,10 @@ def _add_flags(parser: ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="TAU",
-        help="least Kendall tau; searches measure archs themselves rather than trust a worse one",
+        help=(
+            "least Kendall tau in each precision; searches measure archs themselves rather than "
+            "trust a worse one, and those of fleets, which measure none, are refused"
+        ),
     )
     parser.add_argument(
         "--plots",
@@ -47,7 +50,8 @@ def _show(report: "FitReport") -> None:
     """Print how far to trust an accuracy predictor."""
     table = screen.table("accuracy predictor, on subnets left out in turn")
     table.add_row("measured subnets", f"{report.num_pairs}", f"{report.num_folds} folds")
-    trusted = "1 at best" if report.is_trusted else f"below {report.min_tau}: searches will measure"
+    below = f"below {report.min_tau}: searches will measure"
+    trusted = "1 at best" if report.is_trusted else below
     table.add_row("Kendall tau", f"{report.kendall_tau:.3f}", trusted)
     table.add_row("RMSE", f"{report.rmse:.3f}", f"points; they spread by {report.top1_std:.3f}")
     table.add_row(
@@ -62,11 +66,12 @@ def _show(report: "FitReport") -> None:
         "points, fifths from low to high",
     )
     if report.quantized:
-        _add_quantized(table, report.quantized)
+        is_trusted = report.quantized.kendall_tau >= report.min_tau
+        _add_quantized(table, report.quantized, doubt="" if is_trusted else below)
     screen.show(table)
 
 
-def _add_quantized(table: "Table", report: "QuantizedReport") -> None:
+def _add_quantized(table: "Table", report: "QuantizedReport", *, doubt: str) -> None:
     table.add_section()
     table.add_row("measured in int8", f"{report.num_pairs}", "subnets, before and after")
     table.add_row(
@@ -76,7 +81,7 @@ def _add_quantized(table: "Table", report: "QuantizedReport") -> None:
     table.add_row(
         "Kendall tau, int8",
         f"{report.kendall_tau:.3f}",
-        f"{report.float_kendall_tau:.3f} by the fp32 prediction alone",
+        doubt or f"{report.float_kendall_tau:.3f} by the fp32 prediction alone",
     )
     table.add_row("RMSE, int8", f"{report.rmse:.3f}", "points")
 

@@ -10,7 +10,7 @@ import numpy as np
 from ofa import checkpoint as files
 from ofa.errors import OfaError
 from ofa.opened import find_checkpoint
-from ofa.pipeline.rounds import predicted_accuracy
+from ofa.pipeline.rounds import check_trust, predicted_accuracy
 from ofa.pipeline.table import device_table
 from ofa.run_files import FrontPoint, front_supernet, read_front
 from ofa.space import encoding_of
@@ -75,7 +75,8 @@ def compare_strategies(
 
     Raises:
         InfeasibleBudget: If no subnet is fast enough and within the limits; tells what is.
-        OfaError: If there is no such strategy; lists all.
+        OfaError: If there is no such strategy; lists all. If the predictor ranks worse than was
+            asked of it.
     """
     from ofa.search import (
         Problem,
@@ -95,6 +96,7 @@ def compare_strategies(
     limit_ms = reachable_range(table).highest if budget_ms is None else budget_ms
     bounds = limits_of(encoding, limits or {})
     check_budget(table, limit_ms, bounds)
+    check_trust(folder, target.precision)
     accuracy = predicted_accuracy(folder, encoding, target.precision)
     problem = Problem(
         encoding=encoding,

@@ -18,7 +18,7 @@ from ofa.opened import find_checkpoint, predictor, quantized_predictor
 from ofa.pipeline.fleet_request import parse_budget
 from ofa.pipeline.kept import Kept
 from ofa.pipeline.progress import Track, untracked
-from ofa.pipeline.rounds import Accuracy
+from ofa.pipeline.rounds import Accuracy, check_trust
 from ofa.pipeline.table import DeviceTable, device_table
 from ofa.pipeline.watched import Watched
 from ofa.run_files import FrontPoint
@@ -60,7 +60,7 @@ def search_fleet(
 
     Raises:
         InfeasibleBudget: If no device can keep any of its budgets, or no subnet keeps the limits.
-        OfaError: If a budget cannot be read.
+        OfaError: If a budget cannot be read, or the predictor ranks worse than was asked of it.
     """
     from ofa.search import limits_of
     from ofa.search import search_fleet as search
@@ -74,6 +74,8 @@ def search_fleet(
     ]
     bounds = limits_of(encoding, limits or {})
     accuracies = _accuracies(folder, encoding, tables)
+    for precision in accuracies:
+        check_trust(folder, precision)
     members = [
         _member(table, texts, bounds, accuracies)
         for table, texts in zip(tables, budgets.values(), strict=True)

@@ -28,7 +28,7 @@ def fit_predictor(
     Where some subnets were measured after quantization as well, it learns to predict that too.
 
     Args:
-        min_tau: Least Kendall tau with which a search may rely on it.
+        min_tau: Least Kendall tau, in each precision, with which a search may rely on it.
         plots: Folder for ``predicted.png``, ``learning_curve.png`` and ``genes.png``.
 
     Raises:

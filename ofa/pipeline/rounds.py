@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ofa import checkpoint as files
+from ofa.errors import OfaError
 from ofa.opened import (
     measure_search_top1,
     predictor,
@@ -219,19 +220,42 @@ def trusted_accuracy(
     folder: Path, encoding: AnyEncoding, precision: files.Precision
 ) -> Accuracy | None:
     """As ``predicted_accuracy``; ``None``, with a warning, where it ranks too badly."""
-    if predictor_rmse(folder) is None:  # imported: nobody measured here how well it ranks
-        return predicted_accuracy(folder, encoding, precision)
-    fit = read_fit(folder)
-    if fit.is_trusted:
+    shortfall = _shortfall(folder, precision)
+    if not shortfall:
         return predicted_accuracy(folder, encoding, precision)
     _log.warning(
-        "predictor: Kendall tau %.3f is below the %.3f asked of it, so the search scores %d archs "
-        "at most by measurement; measure more subnets with ofa sample to search faster",
-        fit.kendall_tau,
-        fit.min_tau,
+        "predictor: %s, so the search scores %d archs at most by measurement; measure more subnets "
+        "with ofa sample to search faster",
+        shortfall,
         MAX_MEASURED,
     )
     return None
+
+
+def check_trust(folder: Path, precision: files.Precision) -> None:
+    """Refuse a predictor that ranks too badly, for searches that go by prediction alone.
+
+    Raises:
+        OfaError: Says how badly.
+    """
+    if shortfall := _shortfall(folder, precision):
+        raise OfaError(
+            f"predictor: {shortfall}, and this search goes by it alone; measure more subnets with "
+            f"ofa sample --checkpoint {folder} and fit it again, or search one device with "
+            "--device, which measures"
+        )
+
+
+def _shortfall(folder: Path, precision: files.Precision) -> str:
+    """By how much a predictor ranks worse than was asked of it; empty where it does not."""
+    if predictor_rmse(folder) is None:  # imported: nobody measured here how well it ranks
+        return ""
+    fit = read_fit(folder)
+    tau = fit.kendall_tau_in(precision)
+    if tau >= fit.min_tau:
+        return ""
+    where = " in int8" if precision == "int8" and fit.quantized else ""
+    return f"Kendall tau{where} {tau:.3f} is below the {fit.min_tau:.3f} asked of it"
 
 
 def refitted(

@@ -7,6 +7,7 @@ the report. Beyond some 1,500 pairs, as many as there are columns, time grows wi
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -51,7 +52,7 @@ class FitReport:
         decay: Chosen bend, per standard deviation of an additive fit; near 0 is almost a parabola.
         interaction: Chosen weight of pairs of choices; 0 does without.
         shrinkage: Chosen strength of the ridge.
-        min_tau: Least Kendall tau with which a search may rely on it.
+        min_tau: Least Kendall tau, in each precision, with which a search may rely on it.
         quantized: How it does on archs after quantization; ``None`` if too few were measured.
     """
 
@@ -68,6 +69,11 @@ class FitReport:
     shrinkage: float
     min_tau: float = 0.0
     quantized: QuantizedReport | None = None
+
+    def kendall_tau_in(self, precision: Literal["fp32", "int8"]) -> float:
+        """Order of the left-out in a precision; in fp32 where it knows nothing of quantization."""
+        ranked = self.quantized if precision == "int8" and self.quantized else self
+        return ranked.kendall_tau
 
     @property
     def is_trusted(self) -> bool:

@@ -1,10 +1,13 @@
-"""A recipe that trains for real in seconds."""
+"""A recipe that trains for real in seconds, and a checkpoint to search."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+from benchmarks.tiny_journey import write_checkpoint
+from ofa import pipeline
 from ofa.recipe import Data, Phase, Recipe, Train
 
 
@@ -23,3 +26,18 @@ def recipe(tmp_path, tiny_space):
         data=Data(name="image_folder", root=str(root), num_search=8, num_calibration=16),
         train=Train(phases=(phase,), batch_size=8, threads=1, accelerator="cpu"),
     )
+
+
+@pytest.fixture(scope="package")
+def fitted(tmp_path_factory):
+    """A checkpoint with a predictor."""
+    folder = tmp_path_factory.mktemp("fitted")
+    write_checkpoint(folder, num_measured=60)
+    pipeline.fit_predictor(checkpoint=str(folder))
+    return folder
+
+
+@pytest.fixture
+def checkpoint(fitted, tmp_path):
+    """A copy of it to change."""
+    return shutil.copytree(fitted, tmp_path / "checkpoint")

@@ -1,30 +1,15 @@
 """What a search of one device chooses, and why one cannot begin."""
 
-import shutil
-
 import pytest
 
 from benchmarks.tiny_journey import write_checkpoint
 from ofa import artifacts, pipeline
 from ofa.checkpoint import PREDICTOR, PREDICTOR_REPORT
 from ofa.errors import BadArtifact, OfaError
-from ofa.opened import read_fit
+from ofa.opened import open_supernet, read_fit
+from ofa.pipeline.rounds import trusted_accuracy
 from ofa.run_files import read_front
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
-    """A checkpoint with a predictor."""
-    folder = tmp_path_factory.mktemp("fitted")
-    write_checkpoint(folder, num_measured=60)
-    pipeline.fit_predictor(checkpoint=str(folder))
-    return folder
-
-
-@pytest.fixture
-def checkpoint(fitted, tmp_path):
-    """A copy of it to change."""
-    return shutil.copytree(fitted, tmp_path / "checkpoint")
+from ofa.space import encoding_of
 
 
 def test_without_a_predictor_a_search_tells_the_commands_that_make_one(tmp_path):
@@ -74,3 +59,45 @@ def test_the_best_subnet_of_all_rounds_is_chosen(fitted, tmp_path):
     assert outcome.chosen.search_top1 == max(turn.best_top1 for turn in outcome.rounds)
     assert len(outcome.candidates) == sum(turn.num_measured for turn in outcome.rounds)
     assert all(one.estimated_ms <= outcome.budget_ms for one in outcome.candidates)
+
+
+@pytest.fixture
+def doubted(checkpoint):
+    """A checkpoint whose predictor ranks well in fp32, and in int8 worse than was asked of it."""
+    path = checkpoint / PREDICTOR_REPORT
+    body = artifacts.read_json(path, schema="ofa.predictor")
+    quantized = dict.fromkeys(
+        ("num_pairs", "mean_change", "change_std", "change_rmse", "rmse", "float_kendall_tau"), 20
+    )
+    body["report"] |= {
+        "kendall_tau": 0.9,
+        "min_tau": 0.8,
+        "quantized": quantized | {"kendall_tau": 0.5},
+    }
+    artifacts.write_json(path, body, schema="ofa.predictor")
+    return checkpoint
+
+
+def test_a_predictor_is_judged_in_the_precision_that_it_is_asked_about(doubted, caplog):
+    encoding = encoding_of(open_supernet(doubted)[1].space)
+
+    assert trusted_accuracy(doubted, encoding, "fp32") is not None
+    assert not caplog.text
+    assert trusted_accuracy(doubted, encoding, "int8") is None
+    assert "Kendall tau in int8 0.500 is below the 0.800 asked of it, so the search" in caplog.text
+
+
+def test_a_search_that_measures_nothing_refuses_a_predictor_that_ranks_too_badly(doubted, tmp_path):
+    path = doubted / PREDICTOR_REPORT
+    asked = {"checkpoint": str(doubted)}
+    pipeline.compare_strategies(device="pixel", strategies=["grid"], num_seeds=1, **asked)
+    told = (
+        "tau in int8 0.500 is below the 0.800 asked of it, .*; measure more .*, or search one dev"
+    )
+    with pytest.raises(OfaError, match=told):
+        pipeline.compare_strategies(device="pixel4-cpu-int8", strategies=["grid"], **asked)
+
+    path.write_text(path.read_text().replace('"min_tau": 0.8', '"min_tau": 0.95'))
+    with pytest.raises(OfaError, match=r"Kendall tau 0\.900 is below the 0\.950 asked of it"):
+        pipeline.search_fleet(budgets={"pixel": ["25%"]}, out=tmp_path / "fleet", **asked)
+    assert not (tmp_path / "fleet").exists()
