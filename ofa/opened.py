@@ -275,8 +275,16 @@ def read_fit(folder: Path) -> "FitReport":
 
 def _read_predictor(folder: Path) -> tuple[artifacts.Tensors, dict[str, str]]:
     """The tensors of a checkpoint's predictor, and its notes."""
+    from ofa.predictor import MIN_PAIRS
+
     path = folder / files.PREDICTOR
     if not path.is_file():
+        space = files.read_supernet(folder / files.SUPERNET)[1].space
+        if space.num_subnets < MIN_PAIRS:
+            raise BadArtifact(
+                f"{path}: there is none, since the space holds too few subnets to fit one to; "
+                "search one device with --device, which measures them all"
+            )
         raise BadArtifact(
             f"{path}: there is no predictor yet; measure subnets, then fit one: ofa sample "
             f"--checkpoint {folder}; ofa fit-predictor --checkpoint {folder}"

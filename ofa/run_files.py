@@ -82,15 +82,17 @@ class SearchOutcome:
         budget_is_given: Whether the user asked; else the front's knee was taken.
         lowest_ms: Latency of the fastest subnet of the space that keeps the limits.
         highest_ms: Latency of the slowest subnet of the space.
-        num_evaluations: Archs whose accuracy was predicted.
+        num_evaluations: Archs whose accuracy was predicted, or measured in its place.
         exhaustive: Whether these were all archs of the space.
         front: The whole front, fastest first.
-        random_front: The front of as many random archs.
+        random_front: The front of as many random archs; empty where archs were scored by
+            measurement.
         candidates: Archs measured in any round, or predicted where there were no images, best
             first; the first is the choice.
         seed: Seed of the search.
         rounds: Turns of search and measurement; the last one's predictions are shown.
-        scored_by: Whether archs were scored by the predictor or, for want of a good one, measured.
+        scored_by: Whether archs were scored by the predictor or, where there is no good one or no
+            need of it, by measurement: what is said to be predicted is measured then.
         strategy: Name of what searched.
         uniform_front: The front of the subnets whose stages and blocks are alike.
         limits: What a subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.

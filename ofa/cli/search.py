@@ -145,7 +145,10 @@ def _show_front(path: Path) -> None:
     outcome = read_front(path)
     if outcome.chosen.search_top1 is None:
         print("chosen by prediction: the checkpoint has no images to measure subnets on")
-    for number, turn in enumerate(outcome.rounds, start=1):
+    is_measured = outcome.scored_by == "measurement"
+    if is_measured:
+        print(f"scored by measurement: {outcome.num_evaluations:,} subnets, none predicted")
+    for number, turn in enumerate(() if is_measured else outcome.rounds, start=1):
         print(
             f"  round {number}: {turn.num_measured} measured, best {turn.best_top1:.2f} %, "
             f"predicted - measured {turn.gap:+.3f} points, of the winner {turn.winner_gap:+.3f}"
@@ -179,7 +182,7 @@ def _show_contest(contest: pipeline.PrecisionContest) -> None:
 
 
 def _show_baselines(outcome: SearchOutcome) -> None:
-    """Best predictions within the budget: the search's, random search's, a uniform subnet's."""
+    """Best accuracies within the budget: the search's, random search's, a uniform subnet's."""
     most = [f"{name} {value:,.0f}" for name, value in outcome.limits.items()]
     bounds = ", ".join([f"{outcome.budget_ms:.3f} ms", *most])
     for name, points in (
@@ -187,9 +190,12 @@ def _show_baselines(outcome: SearchOutcome) -> None:
         ("random search", outcome.random_front),
         ("uniform subnets", outcome.uniform_front),
     ):
+        if not points and outcome.scored_by == "measurement":
+            continue  # measuring it would have cost as much as the search
         within = [p.predicted_top1 for p in points if p.estimated_ms <= outcome.budget_ms]
         best = f"{max(within):.2f} %" if within else "none found"
-        print(f"{name}: {best} predicted within {bounds}")
+        word = "predicted" if outcome.scored_by == "predictor" else "measured"
+        print(f"{name}: {best} {word} within {bounds}")
 
 
 def _show_comparison(result: pipeline.StrategyComparison) -> None:

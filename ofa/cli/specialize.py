@@ -93,17 +93,18 @@ def _sizes(path: Path) -> list[tuple[str, int]]:
 
 def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
     top1, cost = manifest.top1, manifest.cost
-    before, searched = [], f"measured, {top1.num_search_images:,} search images"
+    searched = f"measured, {top1.num_search_images:,} search images"
+    if manifest.finetuned_epochs:
+        searched = f"{searched}, after {manifest.finetuned_epochs} epochs of fine-tuning"
+    accuracies = [
+        (f"{top1.search:.2f} %", searched),
+        (f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images{_judge(manifest)}"),
+    ]
     if top1.predicted is not None:
         known = top1.predicted_rmse is not None
         error = f"± {top1.predicted_rmse:.2f}" if known else "error unknown"
-        before = [("top-1", f"{top1.predicted:.2f} %", f"predicted, {error}")]
-    elif manifest.finetuned_epochs:
-        searched = f"{searched}, after {manifest.finetuned_epochs} epochs of fine-tuning"
+        accuracies.insert(0, (f"{top1.predicted:.2f} %", f"predicted, {error}"))
     searches = len(manifest.attempts)
-    judged = ""
-    if top1.counted_by != manifest.engine:
-        judged = ", by the portable engine; this one was not run here"
     times = f", kept after {searches} searches" if searches > 1 else ""
     rows = [
         ("budget", f"{manifest.budget_ms:.3f} ms", f"{manifest.budget_origin}{times}"),
@@ -119,14 +120,19 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
         rows.append(_latency_row("  on this machine", manifest.measured_at_build, word))
     return [
         *rows,
-        *before,
-        ("" if before else "top-1", f"{top1.search:.2f} %", searched),
-        ("", f"{top1.test:.2f} %", f"measured, {top1.num_test_images:,} test images{judged}"),
+        *(("" if row else "top-1", *told) for row, told in enumerate(accuracies)),
         ("arch", f"{cost.macs / 1e6:.2f} M MACs", manifest.arch.describe()),
         ("size", f"{cost.params / 1e3:.1f} k params", f"engine {cost.engine_bytes / 1000:,.1f} kB"),
         *(_rung_row(rung) for rung in manifest.ladder.rungs),
         *((name, "not checked", reason) for name, reason in manifest.ladder.unchecked.items()),
     ]
+
+
+def _judge(manifest: "Manifest") -> str:
+    """Who labeled the test images, where it was not the engine that ships."""
+    if manifest.top1.counted_by == manifest.engine:
+        return ""
+    return ", by the portable engine; this one was not run here"
 
 
 def _rung_row(rung: "Rung") -> tuple[str, str, str]:

@@ -67,7 +67,8 @@ class Order:
         search: Images by which it was chosen.
         test: Images on which all forms of the network are compared.
         predictor_rmse: Error of the accuracy predictor on subnets held out, percentage points;
-            ``None`` for an imported one.
+            ``None`` for an imported one, where the search went by measurement, and for a subnet
+            that was fine-tuned.
         samples: Archs measured at random with their search top-1, for the report.
         inputs: Files it was made from, by what they are.
         request_digest: Hash of everything asked.
@@ -218,6 +219,7 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
     judge = climbed.judge(built.meant.request.name, portable=PORTABLE.name)
     predicted = climbed.predicted[judge]
     shipped = tuple(_shipped(engine, built, climbed.top1) for engine in built.engines)
+    is_predicted = outcome.scored_by == "predictor" and not notes.finetuned_epochs
     manifest = Manifest(
         arch=notes.arch,
         space=notes.space,
@@ -236,7 +238,7 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         attempts=attempts,
         limits=outcome.limits,
         top1=Top1(
-            predicted=None if notes.finetuned_epochs else outcome.chosen.predicted_top1,
+            predicted=outcome.chosen.predicted_top1 if is_predicted else None,
             predicted_rmse=order.predictor_rmse,
             search=notes.search_top1
             if notes.finetuned_epochs or outcome.chosen.search_top1 is None
@@ -311,6 +313,7 @@ def _picture(order: Order, manifest: Manifest) -> FrontPicture:
         high_ms=estimated.high_ms,
         budget_ms=manifest.budget_ms,
         machine=estimated.machine,
+        is_measured=outcome.scored_by == "measurement",
     )
 
 

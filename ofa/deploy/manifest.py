@@ -123,10 +123,10 @@ class Top1:
     """Top-1 accuracies, percent.
 
     Attributes:
-        predicted: By the accuracy predictor, for the search split; ``None`` of a subnet that was
-            fine-tuned, of which it knows nothing.
+        predicted: By the accuracy predictor, for the search split; ``None`` where the search went
+            by measurement alone, and of a subnet that was fine-tuned since.
         predicted_rmse: Root mean square error of the predictor on subnets held out, points;
-            ``None`` for an imported predictor.
+            ``None`` for an imported predictor, or none.
         search: Measured on the search split, recalibrated: by this the subnet was chosen, unless
             it was fine-tuned since.
         num_search_images: Images of the search split.

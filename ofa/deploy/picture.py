@@ -45,7 +45,7 @@ class FrontPicture:
     """What the picture shows.
 
     Attributes:
-        front: Predicted trade-offs, from the fastest to the most accurate.
+        front: Trade-offs, from the fastest to the most accurate, predicted unless ``is_measured``.
         random_front: The front that random search finds with as many evaluations, predicted.
         uniform: Front of the archs of one choice for all blocks, predicted.
         candidates: Archs near the budget, measured.
@@ -55,6 +55,7 @@ class FrontPicture:
         high_ms: Upper end of it.
         budget_ms: Latency that had to be kept.
         machine: Whose latency it is.
+        is_measured: Whether the front's accuracies are measurements.
     """
 
     front: tuple[FrontPoint, ...]
@@ -67,6 +68,7 @@ class FrontPicture:
     high_ms: float
     budget_ms: float
     machine: str
+    is_measured: bool = False
 
 
 def draw_front(picture: FrontPicture, *, format: Format, width_inches: float) -> bytes:
@@ -99,8 +101,8 @@ def _draw(figure: Any, picture: FrontPicture, *, narrow: bool) -> None:
     if picture.random_front:
         axes.plot(*_columns(picture.random_front), "--s", color=_COLORS["rival"], markersize=3.5,
                   linewidth=1.3, label="random search, equal effort, predicted")  # fmt: skip
-    axes.plot(*_columns(picture.front), "-o", color=_COLORS["front"], markersize=3.5,
-              linewidth=1.8, label="front, predicted")  # fmt: skip
+    axes.plot(*_columns(picture.front), "-o", color=_COLORS["front"], markersize=3.5, linewidth=1.8,
+              label=f"front, {'measured' if picture.is_measured else 'predicted'}")  # fmt: skip
     if picture.candidates:
         axes.plot(*_columns(picture.candidates), "D", color=_COLORS["candidate"], markersize=6,
                   markerfacecolor="none", markeredgewidth=1.5,

@@ -121,6 +121,7 @@ def prepare(
         )
     tuned = notes.finetuned_epochs > 0
     measured = files.read_accuracy(accuracy, supernet=supernet, precision=outcome.precision)
+    is_predicted = outcome.scored_by == "predictor"
     named = device or outcome.device
     found = load_device(shipped("devices"), named)
     request = engine_request(found, wish)
@@ -157,11 +158,13 @@ def prepare(
         calibration=images.calibration,
         search=images.search,
         test=images.test,
-        predictor_rmse=None if tuned else predictor_rmse(folder, outcome.precision),
+        predictor_rmse=None
+        if tuned or not is_predicted
+        else predictor_rmse(folder, outcome.precision),
         samples=tuple((record.arch, record.top1) for record in measured),
         inputs={
             "supernet": supernet,
-            "predictor": folder / files.PREDICTOR,
+            **({"predictor": folder / files.PREDICTOR} if is_predicted else {}),
             "front": front,
             "subnet": subnet / "subnet.safetensors",
         },

@@ -17,6 +17,7 @@ from ofa.pipeline.rounds import (
     MAX_MEASURED,
     Accuracy,
     measured_on_search,
+    measured_pairs,
     refitted,
     settle,
     settle_unmeasured,
@@ -46,7 +47,8 @@ def search(
 ) -> Path:
     """Search the front of a device, then measure the most promising subnets within the budget.
 
-    A checkpoint without images, as imported ones are, is searched by prediction alone.
+    A checkpoint without images, as imported ones are, is searched by prediction alone. A space that
+    is measured whole already, or too small to fit a predictor to, is searched by measurement alone.
 
     Args:
         device: Id or alias of a device, or the path of an imported latency table.
@@ -90,11 +92,14 @@ def search(
         if budget_ms is None
         else check_budget(table, budget_ms, bounds)
     )
-    trusted = trusted_accuracy(folder, encoding, target.precision)
     searcher = find_strategy(strategy)
     problem = partial(Problem, encoding=encoding, latency_ms=table, limits=bounds)
+    known = measured_pairs(folder, target.precision)
+    is_whole = len(known) == notes.space.num_subnets
+    trusted = None if is_whole else trusted_accuracy(folder, encoding, target.precision)
     if not trusted:  # the default alone is frugal enough for accuracies that take seconds each
-        searcher = partial(search_front, population=16)
+        searcher, strategy = partial(search_front, population=16), "evolution"
+    if not trusted and not is_whole:
         problem = partial(problem, max_evaluations=MAX_MEASURED)
 
     def search_with(accuracy: Accuracy) -> "Front":
@@ -113,8 +118,9 @@ def search(
         kept = out / files.ACCURACY if rounds > 1 or not trusted else None
         with artifacts.claimed(kept) if kept else nullcontext():
             measuring = partial(measured_on_search, folder, encoding, out=kept, track=track)
-            measured = measuring(precision=target.precision)
-            in_fp32 = measured if target.precision == "fp32" else measuring(precision="fp32")
+            measured = in_fp32 = measuring(precision=target.precision, known=known)
+            if target.precision != "fp32":
+                in_fp32 = measuring(precision="fp32", known={})
             pairs = measured.pairs
             settled = settle(
                 search_with,
@@ -174,7 +180,9 @@ def search(
         precision=target.precision,
     )
     path = out / "fronts" / f"{target.device}.json"
-    inputs = {"supernet": folder / files.SUPERNET, "predictor": folder / files.PREDICTOR}
+    inputs = {"supernet": folder / files.SUPERNET}
+    if trusted:
+        inputs["predictor"] = folder / files.PREDICTOR
     write_front(path, outcome, inputs=inputs)
     return path
 

@@ -161,25 +161,27 @@ def settle_unmeasured(
     )
 
 
+def measured_pairs(folder: Path, precision: files.Precision) -> Pairs:
+    """What a checkpoint's accuracy data holds."""
+    return _pairs(folder / files.ACCURACY, folder / files.SUPERNET, precision)
+
+
 def measured_on_search(
     folder: Path,
     encoding: AnyEncoding,
     *,
     precision: files.Precision,
+    known: Pairs,
     out: Path | None,
     track: Track,
 ) -> Measured:
-    """Measures on the search split of a checkpoint what was not measured yet.
+    """Measures on the search split of a checkpoint what is not known.
 
-    Its own accuracy data is read first, then the file that ``out`` names, which grows.
+    What ``out`` names is read first, and grows.
     """
     supernet = folder / files.SUPERNET
-    known = {
-        record.arch: record.top1
-        for path in (folder / files.ACCURACY, out)
-        if path
-        for record in files.read_accuracy(path, supernet=supernet, precision=precision)
-    }
+    if out:
+        known = known | _pairs(out, supernet, precision)
 
     def keep(arch: AnyArch, top1: float) -> None:
         if out:
@@ -219,7 +221,14 @@ def predicted_accuracy(folder: Path, encoding: AnyEncoding, precision: files.Pre
 def trusted_accuracy(
     folder: Path, encoding: AnyEncoding, precision: files.Precision
 ) -> Accuracy | None:
-    """As ``predicted_accuracy``; ``None``, with a warning, where it ranks too badly."""
+    """As ``predicted_accuracy``; ``None`` where the space is too small to fit any predictor to.
+
+    And, with a warning, where the predictor ranks too badly.
+    """
+    from ofa.predictor import MIN_PAIRS
+
+    if encoding.space.num_subnets < MIN_PAIRS and not (folder / files.PREDICTOR).exists():
+        return None
     shortfall = _shortfall(folder, precision)
     if not shortfall:
         return predicted_accuracy(folder, encoding, precision)
@@ -274,13 +283,8 @@ def refitted(
     """
     from ofa.predictor import MIN_QUANTIZED, fit_predictor, fit_quantized
 
-    def known(of: files.Precision) -> Pairs:
-        path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
-        records = files.read_accuracy(path, supernet=supernet, precision=of)
-        return {record.arch: record.top1 for record in records}
-
-    floats = known("fp32")
-    quantized = known("int8") | pairs if precision == "int8" else {}
+    floats = measured_pairs(folder, "fp32")
+    quantized = measured_pairs(folder, "int8") | pairs if precision == "int8" else {}
     new = [arch for arch in pairs if arch not in floats]
     floats |= zip(new, in_fp32(genotypes_of(encoding, new)).tolist(), strict=True)
     base = fit_predictor(
@@ -298,3 +302,8 @@ def refitted(
         left_out=base(genotypes),
         seed=seed,
     ).predictor
+
+
+def _pairs(path: Path, supernet: Path, precision: files.Precision) -> Pairs:
+    records = files.read_accuracy(path, supernet=supernet, precision=precision)
+    return {record.arch: record.top1 for record in records}

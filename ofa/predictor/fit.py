@@ -352,6 +352,11 @@ def _select(features: np.ndarray, top1: np.ndarray) -> _Settings:
 
 
 def _check_pairs(encoding: AnyEncoding, genotypes: Genotypes, top1: np.ndarray) -> None:
+    if (held := encoding.space.num_subnets) < MIN_PAIRS:
+        raise OfaError(
+            f"predictor: the space holds {held} subnets, too few to fit one to; none is needed: "
+            "ofa search --device and ofa specialize measure them all"
+        )
     if len(top1) < MIN_PAIRS:
         raise OfaError(
             f"predictor: {len(top1)} measured subnets are too few; measure {MIN_PAIRS} or more "

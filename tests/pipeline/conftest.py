@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from benchmarks.tiny_journey import write_checkpoint
+from benchmarks.tiny_journey import SPACE, write_checkpoint
+from ofa import checkpoint as files
 from ofa import pipeline
 from ofa.recipe import Data, Phase, Recipe, Train
+from ofa.supernets import build_supernet
 
 
 @pytest.fixture
@@ -41,3 +43,15 @@ def fitted(tmp_path_factory):
 def checkpoint(fitted, tmp_path):
     """A copy of it to change."""
     return shutil.copytree(fitted, tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def small_checkpoint(tmp_path):
+    """A checkpoint whose space holds 18 subnets, none of them measured."""
+    folder = tmp_path / "small"
+    write_checkpoint(folder, num_measured=0)
+    space = replace(SPACE, kernel_sizes=(3,), depths=(1,))
+    notes = replace(files.read_supernet(folder / files.SUPERNET)[1], space=space)
+    tensors = {name: value.numpy() for name, value in build_supernet(space).state_dict().items()}
+    files.write_supernet(folder / files.SUPERNET, tensors, notes)
+    return folder

@@ -1,10 +1,22 @@
 """What a search of one device chooses, and why one cannot begin."""
 
+import re
+
 import pytest
 
 from benchmarks.tiny_journey import write_checkpoint
 from ofa import artifacts, pipeline
-from ofa.checkpoint import PREDICTOR, PREDICTOR_REPORT
+from ofa.checkpoint import (
+    ACCURACY,
+    PREDICTOR,
+    PREDICTOR_REPORT,
+    SUPERNET,
+    MeasuredArch,
+    append_accuracy,
+    read_accuracy,
+    read_supernet,
+)
+from ofa.cli import main
 from ofa.errors import BadArtifact, OfaError
 from ofa.opened import open_supernet, read_fit
 from ofa.pipeline.rounds import trusted_accuracy
@@ -101,3 +113,69 @@ def test_a_search_that_measures_nothing_refuses_a_predictor_that_ranks_too_badly
     with pytest.raises(OfaError, match=r"Kendall tau 0\.900 is below the 0\.950 asked of it"):
         pipeline.search_fleet(budgets={"pixel": ["25%"]}, out=tmp_path / "fleet", **asked)
     assert not (tmp_path / "fleet").exists()
+
+
+def test_a_space_too_small_for_a_predictor_comes_to_an_engine_by_measurement(
+    small_checkpoint, tmp_path, capsys
+):
+    checkpoint, out = str(small_checkpoint), str(tmp_path / "run")
+    words = ["--device", "pixel", "--checkpoint", checkpoint, "--out", out]
+
+    pipeline.sample(checkpoint=checkpoint, num=10)
+    with pytest.raises(OfaError, match=r"the space holds 18 subnets, .*; none is needed"):
+        pipeline.fit_predictor(checkpoint=checkpoint)
+    assert main(["search", *words]) == 0
+    assert main(["specialize", *words]) == 0
+
+    told = capsys.readouterr().out
+    assert "scored by measurement: 18 subnets, none predicted" in told
+    assert not re.search(r"% predicted|predicted,|random search", told)
+    outcome = read_front(tmp_path / "run" / "fronts" / "pixel1.json")
+    assert (outcome.scored_by, outcome.exhaustive, outcome.strategy) == (
+        "measurement", True, "evolution"
+    )  # fmt: skip
+    supernet = small_checkpoint / SUPERNET
+    kept = read_accuracy(tmp_path / "run" / ACCURACY, supernet=supernet)
+    assert len(kept) == 8  # the other ten were measured before
+    (report,) = (tmp_path / "run").glob("bundles/*/report.html")
+    assert "the search went by measurement alone" in report.read_text()
+    assert "predicted front" not in report.read_text()
+
+
+def test_a_search_of_a_space_that_is_measured_whole_takes_what_was_measured(
+    small_checkpoint, tmp_path
+):
+    space = read_supernet(small_checkpoint / SUPERNET)[1].space
+    top1_of = {
+        arch: 50.0 + number
+        for number, arch in enumerate(encoding_of(space).decode(encoding_of(space).enumerate()))
+    }
+    for arch, top1 in top1_of.items():
+        record = MeasuredArch(arch=arch, top1=top1)
+        append_accuracy(small_checkpoint / ACCURACY, record, supernet=small_checkpoint / SUPERNET)
+
+    path = pipeline.search(
+        device="pixel", checkpoint=str(small_checkpoint), out=tmp_path / "run", budget_ms=100.0
+    )
+
+    outcome = read_front(path)
+    assert outcome.scored_by == "measurement"
+    assert all(point.predicted_top1 == top1_of[point.arch] for point in outcome.front)
+    assert outcome.chosen.search_top1 == max(top1_of.values())
+    assert not (tmp_path / "run" / ACCURACY).exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--devices", "pixel", "--budgets", "25%"], ["--device", "pixel", "--compare"]],
+)
+def test_what_goes_by_prediction_alone_tells_what_does_for_a_space_without_a_predictor(
+    small_checkpoint, words, tmp_path, capsys
+):
+    argv = ["search", "--checkpoint", str(small_checkpoint), "--out", str(tmp_path / "run")]
+
+    assert main([*argv, *words]) == 1
+
+    told = "too few subnets to fit one to; search one device with --device"
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
