@@ -230,6 +230,18 @@ def test_a_misspelt_command_line_is_refused_in_one_line(argv, message, capsys):
     assert message in fails(capsys, *argv)
 
 
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_of_several_ranks_the_first_tells_the_result(name, capsys, monkeypatch):
+    words = ["train", "--recipe", "tiny", "--data.root", "IMAGES", "--print_config"]
+    monkeypatch.setenv(name, "1")
+    assert main(words) == 0
+    assert not capsys.readouterr().out
+
+    monkeypatch.setenv(name, "0")
+    assert main(words) == 0
+    assert capsys.readouterr().out
+
+
 def test_the_recipe_that_would_run_is_printed_as_one_to_start_from(capsys, tmp_path):
     words = ["--recipe", "image_folder", "--data.root", "IMAGES", "--train.batch_size", "16"]
 

@@ -5,6 +5,7 @@ result as JSON, for programs. What the user can mend is one line on stderr and e
 """
 
 import errno
+import os
 import sys
 
 from jsonargparse import ArgumentError, Namespace
@@ -117,6 +118,8 @@ def _run(command: Command, options: Namespace, *, label: str) -> None:
     else:
         with working(label) as track:
             result = command.run(options, track)
+    if command.draws_progress and not _is_first_process():
+        return  # training is the work of all ranks, and told once
     if options.json:
         screen.show_json(result)
     elif not options.quiet:
@@ -124,6 +127,12 @@ def _run(command: Command, options: Namespace, *, label: str) -> None:
     failure = command.failure(result)
     if failure is not None:
         raise OfaError(failure)
+
+
+def _is_first_process() -> bool:
+    """Whether no launcher (Lightning, torchrun, SLURM) says that it is another one of several."""
+    ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
 def _overview() -> str:

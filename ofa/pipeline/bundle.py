@@ -18,12 +18,13 @@ from ofa.opened import (
     predictor_rmse,
 )
 from ofa.pipeline.device import profile, target_of
-from ofa.run_files import read_front
+from ofa.run_files import SubnetNotes, read_front
 from ofa.shipped import shipped
 
 if TYPE_CHECKING:
     from ofa.deploy import Assembled, Built, EngineCache, EngineRequest, Order
     from ofa.deploy.manifest import Attempt
+    from ofa.evaluate import Judges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,6 @@ def prepare(
         BadData: If the images of a transferred subnet are missing.
     """
     from ofa.deploy import Order
-    from ofa.evaluate import find_judges
     from ofa.runtime import RUNTIMES
 
     folder = find_checkpoint(checkpoint)
@@ -113,8 +113,7 @@ def prepare(
             f"{subnet}: was cut from another supernet than {supernet}; give its --checkpoint"
         )
     opened, cut = open_supernet(folder)
-    transferred_to = notes.transferred_to
-    if not transferred_to and (notes.space, notes.classes) != (cut.space, cut.classes):
+    if not notes.transferred_to and (notes.space, notes.classes) != (cut.space, cut.classes):
         raise BadArtifact(
             f"{subnet}: has another space or other classes than {supernet}; deploy the subnet that "
             "ofa extract or ofa finetune wrote"
@@ -125,16 +124,7 @@ def prepare(
     named = device or outcome.device
     found = load_device(shipped("devices"), named)
     request = engine_request(found, wish)
-    images = judges(folder)
-    if transferred_to:
-        images = find_judges(
-            transferred_to,
-            notes.space,
-            classes=notes.classes,
-            mean=notes.mean,
-            std=notes.std,
-            owner=subnet,
-        )
+    images = _images(folder, subnet, notes)
     asked = {
         "subnet": artifacts.sha256(subnet / "subnet.safetensors"),
         "outcome": artifacts.digest(asdict(outcome)),
@@ -169,6 +159,22 @@ def prepare(
             "subnet": subnet / "subnet.safetensors",
         },
         request_digest=artifacts.digest(asked),
+    )
+
+
+def _images(folder: Path, subnet: Path, notes: SubnetNotes) -> "Judges":
+    """The images by which a subnet is judged: those it was trained on last."""
+    from ofa.evaluate import find_judges
+
+    if notes.transferred_to is None:
+        return judges(folder)
+    return find_judges(
+        notes.transferred_to,
+        notes.space,
+        classes=notes.classes,
+        mean=notes.mean,
+        std=notes.std,
+        owner=subnet,
     )
 
 
