@@ -76,14 +76,19 @@ def write_supernet(path: Path, tensors: Tensors, notes: SupernetNotes) -> None:
 def read_supernet(path: Path) -> tuple[Tensors, SupernetNotes]:
     """A supernet's weights and what must be known of them.
 
+    Whether images may be downloaded is for the user to say, not for a file.
+
     Raises:
         BadArtifact: If the file is missing, corrupt, or not a supernet of this project.
     """
     tensors, metadata = artifacts.read_tensors(path)
     if "ofa" not in metadata:
         raise BadArtifact(f"{path}: holds no notes of a supernet; give a file that ofa train wrote")
-    notes = artifacts.parse_json(metadata["ofa"], where=str(path))
-    return tensors, artifacts.parse(SupernetNotes, notes, where=str(path))
+    body = artifacts.parse_json(metadata["ofa"], where=str(path))
+    notes = artifacts.parse(SupernetNotes, body, where=str(path))
+    if notes.data:
+        notes = replace(notes, data=replace(notes.data, download=False))
+    return tensors, notes
 
 
 Precision = Literal["fp32", "int8"]

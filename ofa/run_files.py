@@ -222,4 +222,6 @@ def read_subnet(folder: Path) -> tuple[artifacts.Tensors, SubnetNotes]:
     artifacts.check_input(body, "weights", weights, where=path)
     notes = artifacts.parse(SubnetNotes, body.get("subnet"), where=f"{path}: subnet")
     check_arch(notes.space, notes.arch)
+    if notes.transferred_to:  # whether images may be downloaded is for the user to say
+        notes = replace(notes, transferred_to=replace(notes.transferred_to, download=False))
     return artifacts.read_tensors(weights)[0], notes

@@ -16,6 +16,7 @@ from ofa.latency import load_device
 from ofa.opened import has_images, judges
 from ofa.provenance import command, provenance
 from ofa.recipe import Data
+from ofa.run_files import SubnetNotes, read_subnet, write_subnet
 from ofa.runtime import open_target
 from ofa.runtime.ssh import SshTarget
 from ofa.supernets import build_supernet
@@ -64,6 +65,22 @@ def test_a_checkpoint_keeps_the_folder_of_its_images_without_the_home_folder(
     assert asdict(read) == asdict(replace(data, root="~/images"))
     with pytest.raises(BadData, match=str(at_home / "images")):  # where it is looked for
         load_splits(read, tiny_space)
+
+
+def test_no_file_asks_for_a_download(tmp_path, tiny_space):
+    data = Data(name="cifar10", download=True)
+    facts = {"classes": tuple("abcd"), "mean": (0.5,) * 3, "std": (0.2,) * 3}
+    supernet, tensors = tmp_path / "supernet.safetensors", {"w": np.ones(3, np.float32)}
+    subnet = SubnetNotes(
+        space=tiny_space, arch=tiny_space.largest(), search_top1=1, test_top1=1, num_test_images=1,
+        macs=1, params=1, supernet_sha256="", finetuned_epochs=1, transferred_to=data, **facts,
+    )  # fmt: skip
+
+    write_supernet(supernet, tensors, SupernetNotes(space=tiny_space, data=data, ofa="0", **facts))
+    write_subnet(tmp_path / "subnet", tensors, subnet, inputs={})
+
+    assert not read_supernet(supernet)[1].data.download
+    assert not read_subnet(tmp_path / "subnet")[1].transferred_to.download
 
 
 def test_a_checkpoint_finds_the_images_it_was_trained_on_in_the_home_folder(
