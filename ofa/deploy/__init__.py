@@ -1,6 +1,6 @@
 """From a subnet to what ships: engines, ladder, bundle, report."""
 
-from ofa.deploy.assemble import Assembled, Built, Order, assemble, build
+from ofa.deploy.assemble import Assembled, Built, assemble, build
 from ofa.deploy.bundle import Bundle, bundle_contents, load_bundle, write_bundle
 from ofa.deploy.cache import EngineCache
 from ofa.deploy.engines import PORTABLE, EngineRequest
@@ -20,6 +20,7 @@ from ofa.deploy.manifest import (
     Top1,
     origin,
 )
+from ofa.deploy.order import Order
 from ofa.deploy.picture import FrontPicture, FrontPoint
 from ofa.deploy.report import (
     ClassAccuracy,

@@ -3,20 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from onnx import load_from_string
-from torch import nn
 
-from ofa.artifacts import Tensors
-from ofa.data import ImageSet, Normalization
+from ofa.data import Normalization
 from ofa.deploy.bundle import ENGINE, bundle_contents, engine_path
 from ofa.deploy.cache import EngineCache
 from ofa.deploy.engines import (
     PORTABLE,
     BuiltEngine,
-    EngineRequest,
     build_engine,
     image_digest,
 )
@@ -34,79 +30,16 @@ from ofa.deploy.manifest import (
     origin,
     resize_steps,
 )
+from ofa.deploy.order import Order
 from ofa.deploy.picture import FrontPicture, FrontPoint, draw_front
 from ofa.deploy.report import ReportData, class_accuracies, render_report
 from ofa.deploy.timed import estimated, time_here, time_on
 from ofa.deploy.verify import climb_forms
 from ofa.evaluate import QuantizationImages, quantization_images
-from ofa.latency import Device, LatencyModel
-from ofa.run_files import SearchOutcome, SubnetNotes
-from ofa.runtime import RUNTIMES, AbstractTarget
-from ofa.runtime.onnx_export import FromPixels, InputType, export_onnx
+from ofa.latency import Device
+from ofa.runtime import RUNTIMES
+from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
-from ofa.subnet import Subnet
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Order:
-    """One subnet for one device.
-
-    Attributes:
-        supernet: What it was cut from; ``None`` if it was fine-tuned since, so that the two differ.
-        extracted: The subnet cut from it and recalibrated afresh; ``None`` likewise.
-        net: The network whose weights ship.
-        tensors: Its weights by name.
-        notes: What was measured of it.
-        outcome: The search that chose it.
-        device: Where it will run.
-        target: The device, where it can be reached.
-        model: Latency model of the device.
-        request: The engine that the device is meant to run.
-        input_type: Pixels the engine takes.
-        calibration: Images that recalibrated it, and that set the ranges of 8-bit engines.
-        search: Images by which it was chosen.
-        test: Images on which all forms of the network are compared.
-        predictor_rmse: Error of the accuracy predictor on subnets held out, percentage points;
-            ``None`` for an imported one, where the search went by measurement, and for a subnet
-            that was fine-tuned.
-        samples: Archs measured at random with their search top-1, for the report.
-        inputs: Files it was made from, by what they are.
-        request_digest: Hash of everything asked.
-    """
-
-    supernet: nn.Module | None
-    extracted: nn.Module | None
-    net: Subnet
-    tensors: Tensors
-    notes: SubnetNotes
-    outcome: SearchOutcome
-    device: Device
-    target: AbstractTarget | None
-    model: LatencyModel
-    request: EngineRequest
-    input_type: InputType
-    calibration: ImageSet
-    search: ImageSet
-    test: ImageSet
-    predictor_rmse: float | None
-    samples: tuple[tuple[AnyArch, float], ...]
-    inputs: Mapping[str, Path]
-    request_digest: str
-
-    @property
-    def threads(self) -> int:
-        """Threads of the runtime."""
-        return self.device.description.threads or 1
-
-    @property
-    def batch(self) -> int:
-        """Images a run on the target."""
-        return self.device.description.batch
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the target is this machine."""
-        return self.device.description.target == "local"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -69,16 +69,16 @@ def _weights() -> bytes:
     return artifacts.packed_tensors(_seeded(net), {"arch": ARCH.to_json()})
 
 
-def _subnet_json(weights: bytes = b"") -> dict:
+def _subnet_file(weights: bytes) -> bytes:
     notes = run_files.SubnetNotes(
         space=SPACE, arch=ARCH, classes=CLASSES, mean=(0.5,), std=(0.2,), search_top1=90.0,
         test_top1=89.0, num_test_images=100, macs=1, params=1, supernet_sha256="0" * 64,
     )  # fmt: skip
     seal = {"weights": {"file": "subnet.safetensors", "sha256": sha256(weights).hexdigest()}}
-    return {"subnet": asdict(notes), "inputs": seal}
+    return json_file("ofa.subnet", {"subnet": asdict(notes), "inputs": seal}, version=2)
 
 
-@format_("subnet.json", "json", lambda: [json_file("ofa.subnet", _subnet_json(_weights()))])
+@format_("subnet.json", "json", lambda: [_subnet_file(_weights())])
 def _read_subnet_notes(folder: Path, data: bytes) -> object:
     placed(folder, "subnet.safetensors", _weights())
     placed(folder, "subnet.json", data)
@@ -88,7 +88,7 @@ def _read_subnet_notes(folder: Path, data: bytes) -> object:
 @format_("subnet.safetensors", "safetensors", lambda: [_weights()])
 def _read_subnet_weights(folder: Path, data: bytes) -> object:
     placed(folder, "subnet.safetensors", data)
-    placed(folder, "subnet.json", json_file("ofa.subnet", _subnet_json(data)))
+    placed(folder, "subnet.json", _subnet_file(data))
     return opened.open_subnet(folder)
 
 
