@@ -62,13 +62,13 @@ def verify(*, bundle: Path, checkpoint: str, images: Path | None = None) -> Veri
             f"{folder / files.SUPERNET} is {found[:12]}…; give --checkpoint"
         )
     supernet, notes = open_supernet(folder)
-    if manifest.transferred != (images is not None):
+    if manifest.transferred and images is None:
         raise BadArtifact(
             f"{bundle}: was transferred to other images than its supernet's; give their folder "
             "by --images"
-            if manifest.transferred
-            else f"{bundle}: is compared on its supernet's images; leave --images out"
         )
+    if images is not None and not manifest.transferred:
+        raise BadArtifact(f"{bundle}: is compared on its supernet's images; leave --images out")
     if images is None and manifest.classes != notes.classes:
         pairs = enumerate(zip(manifest.classes, notes.classes, strict=True))
         label, (named, is_named) = next(both for both in pairs if both[1][0] != both[1][1])

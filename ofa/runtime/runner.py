@@ -51,7 +51,7 @@ def onnxruntime_run(engine: bytes, threads: int) -> Run:
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.x64quantprecision", "1")  # as where accuracy is told
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(engine, options, providers=["CPUExecutionProvider"])
