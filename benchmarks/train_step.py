@@ -2,7 +2,7 @@
 
 Whole steps are timed, side by side: forward, backward, and the optimizer's update. The static twin
 is the plain torch network of the largest arch with the same weights. Torch's own gradients are
-those of wide depthwise kernels, which ``ofa.nn.FastDepthwise`` replaces on x86 CPUs.
+those which ``ofa.nn.FastGradients`` replaces.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def _step(
 
 def _own_gradients(run: Callable[[], object]) -> Callable[[], object]:
     def patched() -> object:
-        with patch("ofa.train.step.FastDepthwise", nullcontext):
+        with patch("ofa.train.step.FastGradients", nullcontext):
             return run()
 
     return patched

@@ -1,7 +1,6 @@
 """Elastic layers: they own the largest weights and take the choice as an argument."""
 
 from ofa.nn.bottleneck import ElasticBottleneck, ElasticConvBatchNorm
-from ofa.nn.depthwise import FastDepthwise
 from ofa.nn.elastic import (
     ElasticBatchNorm2d,
     ElasticConv2d,
@@ -9,6 +8,7 @@ from ofa.nn.elastic import (
     ElasticLinear,
     ElasticSqueezeExcite,
 )
+from ofa.nn.gradients import FastGradients
 from ofa.nn.mbconv import ACTIVATIONS, ConvBatchNorm, ElasticMBConv, set_batchnorm_eps_
 
 __all__ = [
@@ -22,6 +22,6 @@ __all__ = [
     "ElasticLinear",
     "ElasticMBConv",
     "ElasticSqueezeExcite",
-    "FastDepthwise",
+    "FastGradients",
     "set_batchnorm_eps_",
 ]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ofa.nn import FastDepthwise
+from ofa.nn import FastGradients
 from ofa.recipe import Train
 from ofa.space import AnyArch
 from ofa.train.losses import Labels, alpha_divergence, distillation_loss, label_loss
@@ -81,7 +81,7 @@ def learn(
     first: Tensor | None = None
     losses: dict[AnyArch, Tensor] = {}
     for arch in archs:
-        with FastDepthwise():
+        with FastGradients():
             logits = supernet(sizes.at(arch.resolution), arch)
         loss = _loss(logits, labels, target, train)
         backward(loss)

@@ -1,9 +1,15 @@
-"""Gradients of depthwise convolutions, made fast on x86 CPUs.
+"""Gradients that torch takes slowly on CPUs, made fast.
 
-There torch leaves convolutions to oneDNN. For the gradient of a depthwise kernel oneDNN has fast
-code up to three columns; kernels of five or seven go another, slower way (torch 2.14;
-``benchmarks/train_step.py`` times a step with each). So that gradient is taken here in strips of
-three columns. Networks are left as they are: it is enough that they run within ``FastDepthwise``.
+On x86 CPUs torch leaves convolutions to oneDNN. For the gradient of a depthwise kernel oneDNN has
+fast code up to three columns; kernels of five or seven go another, slower way. So that gradient is
+taken here in strips of three columns.
+
+The gradient of a mean over an image is one number for all its pixels. Torch writes it out, channel
+after channel, whatever the layout of the image was; what comes before the mean then runs on
+tensors of two layouts. Here that number stays one, and what comes before keeps its layout.
+
+All of it is of torch 2.14; ``benchmarks/train_step.py`` times a step with each. Networks are left
+as they are: it is enough that they run within ``FastGradients``.
 """
 
 from collections.abc import Callable
@@ -17,11 +23,11 @@ from torch.overrides import TorchFunctionMode
 _STRIP = 3  # columns oneDNN is fast for
 
 
-class FastDepthwise(TorchFunctionMode):
-    """Where depthwise convolutions run that will be differentiated, by any net.
+class FastGradients(TorchFunctionMode):
+    """Where convolutions and means run that will be differentiated, by any net.
 
-    Results are the same to the bit; gradients differ from torch's by rounding. Convolutions of
-    other kinds, types and devices, and those under autocast, stay torch's.
+    Results are the same to the bit; gradients differ from torch's by rounding. Other kinds, types
+    and devices, and what runs under autocast, stay torch's.
     """
 
     def __torch_function__(
@@ -29,8 +35,14 @@ class FastDepthwise(TorchFunctionMode):
     ) -> Any:
         """Let torch's function run, or ours in its place."""
         del types
-        chosen = _conv2d if func is F.conv2d else func
-        return chosen(*args, **(kwargs or {}))
+        return _OURS.get(func, func)(*args, **(kwargs or {}))
+
+
+def _mean(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    of_images = args == ((2, 3),) and kwargs.keys() <= {"keepdim"} and input.ndim == 4
+    if of_images and _is_learned_here(input):
+        return _ImageMean.apply(input, kwargs.get("keepdim", False))  # type: ignore[return-value]
+    return Tensor.mean(input, *args, **kwargs)
 
 
 def _conv2d(
@@ -61,15 +73,42 @@ def _conv2d(
 
 def _is_slow(x: Tensor, weight: Tensor) -> bool:
     return (
-        torch.is_grad_enabled()
-        and weight.requires_grad
-        and x.ndim == 4
-        and x.device.type == "cpu"
+        x.ndim == 4
         and x.dtype == weight.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
+        and _is_learned_here(weight)
         and "AVX" in torch.backends.cpu.get_cpu_capability()
     )
+
+
+def _is_learned_here(x: Tensor) -> bool:
+    return (
+        torch.is_grad_enabled()
+        and x.requires_grad
+        and x.device.type == "cpu"
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
+
+
+_OURS: dict[Callable, Callable] = {F.conv2d: _conv2d, Tensor.mean: _mean}
+
+
+class _ImageMean(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, keepdim: bool) -> Tensor:
+        return x.mean((2, 3), keepdim=keepdim)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        del output
+        ctx.shape = inputs[0].shape
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
+        images, channels, height, width = ctx.shape
+        of_pixel = gradient.reshape(images, channels, 1, 1) / (height * width)
+        return of_pixel.expand(ctx.shape), None
 
 
 class _Depthwise(torch.autograd.Function):
