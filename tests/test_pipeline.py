@@ -29,6 +29,7 @@ from ofa.opened import predictor, search_top1
 from ofa.pipeline.bundle import attempt_of, prepare
 from ofa.run_files import read_front, read_subnet, write_subnet
 from ofa.runtime import RUNTIMES, AbstractTarget, Timing, describe_machine
+from ofa.runtime.onnxruntime import OrtSession
 from ofa.runtime.runner import onnxruntime_provenance
 from ofa.space import encoding_of, macs, network
 
@@ -92,6 +93,7 @@ def test_the_bundle_holds_an_engine_that_is_right_about_the_test_images(bundle, 
     assert manifest.ladder.failing is None
     assert [rung.name for rung in manifest.ladder.rungs] == [
         "supernet to extracted", "extracted to subnet", "subnet to onnxruntime-fp32",
+        "onnxruntime-fp32 to onnxruntime-fp32/engine.ort",
     ]  # fmt: skip
 
 
@@ -330,6 +332,22 @@ def test_the_latency_where_it_was_built_is_that_of_the_engine_meant_for_the_targ
     assert manifest.measured_at_build == manifest.shipped.here != manifest.engines[0].here
 
 
+def test_the_same_engine_in_another_form_has_to_answer_alike(order):
+    built = build(order, EngineCache(folder=None))
+    assert assemble(order, built, (attempt_of(order, built),)).manifest.ladder.failing is None
+
+    class Turned(OrtSession):
+        def run(self, images):
+            return -super().run(images)
+
+    turned = {"engine.ort": Turned(built.meant.onnx)}
+    built = replace(built, engines=(replace(built.meant, forms=turned),))
+    failing = assemble(order, built, (attempt_of(order, built),)).manifest.ladder.failing
+
+    assert failing is not None
+    assert failing.name == "onnxruntime-fp32 to onnxruntime-fp32/engine.ort"
+
+
 def test_a_bundle_whose_ladder_fails_is_kept_aside_with_its_report(bundle, run, monkeypatch):
     monkeypatch.setattr("ofa.deploy.ladder.MAX_LOGIT_ERROR", 1e-12)
     subnet = run / "subnets" / bundle.manifest.arch.id
@@ -431,7 +449,7 @@ def test_a_fine_tuned_subnet_is_compared_from_its_own_weights_on(bundle, run, tm
 
     assert tuned.path.name == f"{bundle.manifest.arch.id}-pixel1-finetuned"
     facts = tuned.manifest
-    assert [rung.name for rung in facts.ladder.rungs] == ["subnet to onnxruntime-fp32"]
+    assert facts.ladder.rungs[0].name == "subnet to onnxruntime-fp32"
     assert (facts.finetuned_epochs, facts.transferred, facts.top1.predicted) == (1, False, None)
     notes = read_subnet(tmp_path / "subnets" / f"{facts.arch.id}-finetuned")[1]
     assert facts.top1.test == pytest.approx(notes.test_top1)

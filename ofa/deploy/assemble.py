@@ -37,7 +37,7 @@ from ofa.deploy.timed import estimated, time_here, time_on
 from ofa.deploy.verify import climb_forms
 from ofa.evaluate import QuantizationImages, quantization_images
 from ofa.latency import Device
-from ofa.runtime import RUNTIMES
+from ofa.runtime import RUNTIMES, AbstractSession
 from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
 
@@ -138,8 +138,9 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         extracted=order.extracted,
         subnet=order.net,
         engines=[
-            (engine.request.name, engine.request.precision, engine.session)
+            (name, engine.request.precision, session)
             for engine in built.engines
+            for name, session in _sessions(engine)
         ],
         unchecked={e.request.name: e.unchecked for e in built.engines if e.unchecked},
         normalization=Normalization(mean=notes.mean, std=notes.std),
@@ -227,6 +228,13 @@ def assemble(order: Order, built: Built, attempts: tuple[Attempt, ...]) -> Assem
         inputs=order.inputs,
     )
     return Assembled(manifest=manifest, contents=contents)
+
+
+def _sessions(engine: BuiltEngine) -> list[tuple[str, AbstractSession | None]]:
+    """What is compared of an engine, by name: itself, then its other forms."""
+    name = engine.request.name
+    forms = [(f"{name}/{file}", session) for file, session in engine.forms.items()]
+    return [(name, engine.session), *forms]
 
 
 def _picture(order: Order, manifest: Manifest) -> FrontPicture:

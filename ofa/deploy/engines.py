@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import nn
@@ -64,6 +64,7 @@ class BuiltEngine:
         files: Its files by name; the first is loaded.
         session: Runs it; ``None`` if it cannot run here.
         unchecked: Why it cannot.
+        forms: Sessions of the files that are the same engine in another form, by name.
     """
 
     request: EngineRequest
@@ -72,6 +73,7 @@ class BuiltEngine:
     files: Mapping[str, bytes]
     session: AbstractSession | None
     unchecked: str = ""
+    forms: Mapping[str, AbstractSession] = field(default_factory=dict)
 
     @property
     def num_bytes(self) -> int:
@@ -128,6 +130,7 @@ def build_engine(
         files=files,
         session=session,
         unchecked=unchecked,
+        forms=runtime.load_forms(files, threads=threads),
     )
 
 

@@ -106,6 +106,8 @@ class Runtime:
         loader: Makes a session of the files of an engine, given the number of threads.
         loaded_with: Names of the files that are loaded along with the first; any other file is the
             same engine in another form.
+        forms_loader: Makes a session of each such other file, by its name; of engines alone that
+            were built here, since those files are not judged.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Runtime:
     builder: Callable[[Source, str | None], EngineFiles]
     loader: Callable[[EngineFiles, int], AbstractSession]
     loaded_with: tuple[str, ...] = ()
+    forms_loader: Callable[[EngineFiles, int], Mapping[str, AbstractSession]] | None = None
 
     def available(self) -> bool:
         """Whether the runtime is installed."""
@@ -167,6 +170,10 @@ class Runtime:
         """
         self.version()
         return self.loader(files, threads)
+
+    def load_forms(self, files: EngineFiles, *, threads: int = 1) -> Mapping[str, AbstractSession]:
+        """Sessions of the other forms of an engine that was built here, by file name."""
+        return {} if self.forms_loader is None else self.forms_loader(files, threads)
 
     def _installed(self) -> str | None:
         found = map(_installed_version, (self.distribution, *self.alternatives))
