@@ -101,7 +101,8 @@ def class_names(root: Path, *, part: _Part) -> tuple[str, ...]:
         BadData: If the folder is missing, or has fewer than 2 of them.
     """
     folder = _part_folder(root, part)
-    classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+    folders = [entry for entry in folder.iterdir() if entry.is_dir()]
+    classes = tuple(sorted(entry.name for entry in folders if not _is_hidden(entry, folder)))
     if len(classes) < 2:
         raise BadData(
             f"{folder}: holds {len(classes)} class folders, but 2 or more are needed; put images "
@@ -114,7 +115,8 @@ def index_image_folder(root: Path, *, part: _Part, channels: int, size: int) -> 
     """Images of ``root/part/<class>/*``, each class a folder; ``val`` may stand for ``test``.
 
     They come in one order that mixes the classes, so that any run of them is a fair sample: batch
-    norm recalibrated on chunks of a single class each would serve no class.
+    norm recalibrated on chunks of a single class each would serve no class. Hidden files and
+    folders are left out: what editors and archivers leave behind may end as an image does.
 
     Raises:
         BadData: If a folder is missing or empty.
@@ -125,7 +127,7 @@ def index_image_folder(root: Path, *, part: _Part, channels: int, size: int) -> 
         (path, label)
         for label, name in enumerate(classes)
         for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in EXTENSIONS
+        if path.suffix.lower() in EXTENSIONS and not _is_hidden(path, folder)
     ]
     missing = sorted(set(range(len(classes))) - {label for _, label in paths})
     if missing:
@@ -145,13 +147,12 @@ def index_image_folder(root: Path, *, part: _Part, channels: int, size: int) -> 
 
 def passed_over(root: Path) -> dict[str, int]:
     """How many files of each ending lie among the images and are none, the most first."""
+    folders = [_part_folder(root, part) for part in _FOLDERS]
     endings = Counter(
         path.suffix.lower() or "without an ending"
-        for part in _FOLDERS
-        for path in _part_folder(root, part).rglob("*")
-        if path.suffix.lower() not in EXTENSIONS
-        and not path.name.startswith(".")
-        and path.is_file()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix.lower() not in EXTENSIONS and not _is_hidden(path, folder) and path.is_file()
     )
     return dict(endings.most_common())
 
@@ -161,6 +162,10 @@ def square(image: UInt8[Tensor, "c h w"], size: int) -> UInt8[Tensor, "c s s"]:
     from torchvision.transforms.v2.functional import center_crop, resize
 
     return center_crop(resize(image, [size], antialias=True), [size, size])
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(name.startswith(".") for name in path.relative_to(folder).parts)
 
 
 def _part_folder(root: Path, part: _Part) -> Path:

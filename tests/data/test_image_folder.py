@@ -127,6 +127,22 @@ def test_classes_that_only_one_part_has_show_before_an_image_is_decoded(root, ti
             read(spec)
 
 
+def test_what_editors_and_archivers_hide_is_no_image_and_no_class(root, caplog):
+    whole = load(root)
+    (root / "train" / "cat" / "._0.png").write_bytes(b"a fork of macOS, no image")
+    for folder in (root / "train", root / "train" / "cat"):
+        (folder / ".ipynb_checkpoints").mkdir()
+        Image.new("RGB", (30, 20)).save(folder / ".ipynb_checkpoints" / "0-checkpoint.png")
+    (root / "train" / "cat" / ".ipynb_checkpoints" / "notes.txt").write_text("none either")
+
+    again = load(root)
+    tell_passed_over(Data(root=str(root)))
+
+    assert again.classes == whole.classes
+    assert torch.equal(again.images, whole.images)
+    assert not caplog.records
+
+
 def test_files_of_other_endings_are_counted(root, caplog):
     for name in ("train/cat/0.gif", "train/cat/1.GIF", "test/dog/LICENSE", "train/cat/.DS_Store"):
         (root / name).write_bytes(b"no image")
