@@ -75,7 +75,16 @@ def _shard(text: str) -> pipeline.Shard:
 def _show(path: Path) -> None:
     screen.show(str(path))
     if path.name == ACCURACY:  # the others are parts, of processes beside one another
-        screen.show_next(f"ofa fit-predictor --checkpoint {path.parent}")
+        screen.show_next(f"{command_after_sampling(path.parent)} --checkpoint {path.parent}")
+
+
+def command_after_sampling(folder: Path) -> str:
+    """A predictor is fitted where the space is not so small that all of it was measured."""
+    from ofa.opened import open_supernet
+    from ofa.predictor import MIN_PAIRS
+
+    is_tiny = open_supernet(folder)[1].space.num_subnets < MIN_PAIRS
+    return "ofa search --device host" if is_tiny else "ofa fit-predictor"
 
 
 SAMPLE = Command(

@@ -15,6 +15,7 @@ import torch
 from ofa import checkpoint as files
 from ofa import pipeline
 from ofa.cli import main
+from ofa.cli.sample import command_after_sampling
 from ofa.data import ImageSet
 from ofa.deploy import EngineCache, EngineRequest
 from ofa.deploy.engines import build_engine
@@ -62,6 +63,13 @@ def folder(tmp_path, supernet, tiny_space):
     files.write_supernet(tmp_path / files.SUPERNET, tensors, notes)
     write_judges(tmp_path, Judges(calibration=images(32), search=images(120), test=images(8)))
     return tmp_path
+
+
+def shrink_to(space, folder):
+    notes = replace(open_supernet(folder)[1], space=space)
+    tensors = {name: value.numpy() for name, value in build_supernet(space).state_dict().items()}
+    files.write_supernet(folder / files.SUPERNET, tensors, notes)
+    open_supernet.cache_clear()
 
 
 def records(folder, precision="fp32"):
@@ -151,15 +159,20 @@ def test_a_space_of_fewer_subnets_than_asked_is_measured_whole_and_says_so(
     folder, tiny_space, draw, caplog
 ):
     small = replace(tiny_space, resolutions=(16,), kernel_sizes=(3,))
-    notes = replace(open_supernet(folder)[1], space=small)
-    tensors = {name: value.numpy() for name, value in build_supernet(small).state_dict().items()}
-    files.write_supernet(folder / files.SUPERNET, tensors, notes)
-    open_supernet.cache_clear()
+    shrink_to(small, folder)
 
     pipeline.sample(checkpoint=str(folder), num=1000, draw=draw)
 
     assert len(records(folder)) == small.num_subnets == 144
     assert "num: 1,000 subnets asked, but the space holds 144: measuring all" in caplog.text
+
+
+def test_what_comes_after_sampling_is_a_predictor_where_the_space_is_not_tiny(folder, tiny_space):
+    assert command_after_sampling(folder) == "ofa fit-predictor"
+
+    shrink_to(replace(tiny_space, kernel_sizes=(3,), depths=(1,)), folder)
+
+    assert command_after_sampling(folder) == "ofa search --device host"
 
 
 def test_a_job_of_one_process_is_no_shard(folder, monkeypatch):
