@@ -2,7 +2,8 @@
 
 Subnets of a trained supernet, without fine-tuning, against the same archs trained alone on the same
 images by the recipe of the largest net, for as many epochs as the supernet's recipe has or as
-``--epochs`` says. Also counts what both cost, in images through backward.
+``--epochs`` says; with ``--finetune``, against the same subnets fine-tuned, as ``ofa finetune``
+does. Also counts what both cost, in images through backward.
 
 Hours of work, so it may be stopped at any moment: the same command goes on from ``--out``.
 """
@@ -20,6 +21,8 @@ from ofa.artifacts import parse, read_yaml
 from ofa.data import ImageSet, load_splits
 from ofa.evaluate import draw_archs
 from ofa.opened import find_checkpoint, open_supernet
+from ofa.pipeline import finetune
+from ofa.pipeline.subnet import cut_out
 from ofa.recipe import NO_TEACHER, Phase, Recipe, Train
 from ofa.space import AnyArch, encoding_of, macs, network
 from ofa.subnet import build_subnet
@@ -45,11 +48,15 @@ def main() -> None:
     parser.add_argument("--num", type=int, default=5, help="archs, evenly over log MACs")
     parser.add_argument("--arch", nargs="*", help="ids of those to train, else all")
     parser.add_argument("--epochs", type=int, default=None, help="of each net alone")
+    parser.add_argument(
+        "--finetune", type=int, default=0, metavar="EPOCHS", help="fine-tune, in place of all that"
+    )
     parser.add_argument("--num-images", type=int, default=None, help="training images of each")
     parser.add_argument("--threads", type=int, default=None, help="else the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs/alone"), help="where it goes on")
     options = parser.parse_args()
-    supernet, notes = open_supernet(find_checkpoint(options.checkpoint))
+    checkpoint = find_checkpoint(options.checkpoint)
+    supernet, notes = open_supernet(checkpoint)
     recipe = parse(Recipe, read_yaml(options.recipe), where=str(options.recipe))
     assert notes.data is not None
     torch.set_num_threads(options.threads or recipe.train.threads)
@@ -73,8 +80,9 @@ def main() -> None:
     train = replace(whole, phases=(phase,), validate_every=epochs)
     lone = replace(recipe, train=train, space=notes.space)
     space = notes.space
-    print(f"{epochs} epochs of {len(images):,} images for each net alone")
-    print("| arch | M MACs | subnet, % | alone, % | gain of the subnet |")
+    way = "fine-tuned" if options.finetune else "alone"
+    print(f"{options.finetune or epochs} epochs of {len(images):,} images for each net {way}")
+    print(f"| arch | M MACs | subnet, % | {way}, % | gain of the subnet |")
     print("|---|---|---|---|---|")
     gains = []
     archs = draw_archs(encoding_of(space), options.num, draw="macs", seed=0)
@@ -82,13 +90,22 @@ def main() -> None:
         if options.arch and arch.id not in options.arch:
             continue
         shared = validation(supernet, arch, Ranks())
-        folder = options.out / f"{arch.id}-{epochs}x{len(images)}"
-        alone = _alone(arch, lone, images, validation, folder)
-        gains.append(shared - alone)
+        if options.finetune:
+            other = finetune(
+                subnet=cut_out(arch, checkpoint, options.out), checkpoint=str(checkpoint),
+                out=options.out, epochs=options.finetune,
+                threads=options.threads or recipe.train.threads, progress=False,
+            ).test_top1  # fmt: skip
+        else:
+            folder = options.out / f"{arch.id}-{epochs}x{len(images)}"
+            other = _alone(arch, lone, images, validation, folder)
+        gains.append(shared - other)
         size = macs(network(space, arch)) / 1e6
-        row = f"| {arch.id} | {size:.2f} | {shared:.2f} | {alone:.2f} | {gains[-1]:+.2f} |"
+        row = f"| {arch.id} | {size:.2f} | {shared:.2f} | {other:.2f} | {gains[-1]:+.2f} |"
         print(row, flush=True)
     print(f"mean gain over {len(gains)} nets: {np.mean(gains):+.2f} points on the test split")
+    if options.finetune:
+        return
     passes = _images_through_backward(whole, recipe, len(splits.train))
     alone_passes = epochs * len(images)
     print(

@@ -6,7 +6,7 @@ from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.opened import evaluator, find_checkpoint, open_supernet, search_top1
 from ofa.run_files import SubnetNotes, read_front, write_subnet
-from ofa.space import macs, network, params
+from ofa.space import AnyArch, macs, network, params
 
 
 def extract(*, front: Path, checkpoint: str, out: Path) -> Path:
@@ -18,13 +18,20 @@ def extract(*, front: Path, checkpoint: str, out: Path) -> Path:
     Returns:
         ``out/subnets/<arch id>``, with static weights and what was measured.
     """
-    folder = find_checkpoint(checkpoint)
-    _, notes = open_supernet(folder)
     outcome = read_front(front)
-    chosen = outcome.chosen
-    arch, layers = chosen.arch, network(notes.space, chosen.arch)
+    known = outcome.chosen.search_top1 if outcome.precision == "fp32" else None
+    return cut_out(outcome.chosen.arch, find_checkpoint(checkpoint), out, known=known)
+
+
+def cut_out(arch: AnyArch, folder: Path, out: Path, *, known: float | None = None) -> Path:
+    """Cut out any subnet of a checkpoint, as ``extract`` does.
+
+    Args:
+        known: Its search top-1 in fp32, percent, if it was measured before.
+    """
+    _, notes = open_supernet(folder)
+    layers = network(notes.space, arch)
     judge = evaluator(folder, "test")
-    known = chosen.search_top1 if outcome.precision == "fp32" else None
     net = judge.subnet(arch)
     labels = judge.images.labels
     hits = judge.predict(net, arch.resolution) == labels
