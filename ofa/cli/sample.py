@@ -75,16 +75,9 @@ def _shard(text: str) -> pipeline.Shard:
 def _show(path: Path) -> None:
     screen.show(str(path))
     if path.name == ACCURACY:  # the others are parts, of processes beside one another
-        screen.show_next(f"{command_after_sampling(path.parent)} --checkpoint {path.parent}")
-
-
-def command_after_sampling(folder: Path) -> str:
-    """A predictor is fitted where the space is not so small that all of it was measured."""
-    from ofa.opened import open_supernet
-    from ofa.predictor import MIN_PAIRS
-
-    is_tiny = open_supernet(folder)[1].space.num_subnets < MIN_PAIRS
-    return "ofa search --device host" if is_tiny else "ofa fit-predictor"
+        fits = pipeline.needs_predictor(path.parent)
+        command = "ofa fit-predictor" if fits else "ofa search --device host"
+        screen.show_next(f"{command} --checkpoint {path.parent}")
 
 
 SAMPLE = Command(

@@ -47,7 +47,7 @@ from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
 from ofa.pipeline.pack import pack
 from ofa.pipeline.precisions import Contender, PrecisionContest, search_precisions
-from ofa.pipeline.predictor import fit_predictor
+from ofa.pipeline.predictor import fit_predictor, needs_predictor
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
 from ofa.pipeline.supernet import PhaseEstimate, find_learning_rate, plan, train
@@ -80,6 +80,7 @@ __all__ = [
     "front_of_fleet",
     "ingest_profile",
     "match_devices",
+    "needs_predictor",
     "pack",
     "pack_images",
     "pack_networks",

@@ -75,6 +75,13 @@ def fit_predictor(
     return report
 
 
+def needs_predictor(folder: Path) -> bool:
+    """Whether the space of a checkpoint is too large to be searched by measurement alone."""
+    from ofa.predictor import MIN_PAIRS
+
+    return open_supernet(folder)[1].space.num_subnets >= MIN_PAIRS
+
+
 def _fit_quantized(
     fitted: "FittedPredictor",
     encoding: AnyEncoding,

@@ -15,7 +15,6 @@ import torch
 from ofa import checkpoint as files
 from ofa import pipeline
 from ofa.cli import main
-from ofa.cli.sample import command_after_sampling
 from ofa.data import ImageSet
 from ofa.deploy import EngineCache, EngineRequest
 from ofa.deploy.engines import build_engine
@@ -167,12 +166,12 @@ def test_a_space_of_fewer_subnets_than_asked_is_measured_whole_and_says_so(
     assert "num: 1,000 subnets asked, but the space holds 144: measuring all" in caplog.text
 
 
-def test_what_comes_after_sampling_is_a_predictor_where_the_space_is_not_tiny(folder, tiny_space):
-    assert command_after_sampling(folder) == "ofa fit-predictor"
+def test_a_space_that_is_not_tiny_needs_a_predictor(folder, tiny_space):
+    assert pipeline.needs_predictor(folder)
 
     shrink_to(replace(tiny_space, kernel_sizes=(3,), depths=(1,)), folder)
 
-    assert command_after_sampling(folder) == "ofa search --device host"
+    assert not pipeline.needs_predictor(folder)
 
 
 def test_a_job_of_one_process_is_no_shard(folder, monkeypatch):
