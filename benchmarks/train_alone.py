@@ -55,6 +55,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=None, help="else the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs/alone"), help="where it goes on")
     options = parser.parse_args()
+    if options.finetune and (options.epochs or options.num_images):
+        parser.error("--finetune: takes all images, for as many epochs as it says")
     checkpoint = find_checkpoint(options.checkpoint)
     supernet, notes = open_supernet(checkpoint)
     recipe = parse(Recipe, read_yaml(options.recipe), where=str(options.recipe))

@@ -275,12 +275,11 @@ def read_fit(folder: Path) -> "FitReport":
 
 def _read_predictor(folder: Path) -> tuple[artifacts.Tensors, dict[str, str]]:
     """The tensors of a checkpoint's predictor, and its notes."""
-    from ofa.predictor import MIN_PAIRS
+    from ofa.predictor import can_fit
 
     path = folder / files.PREDICTOR
     if not path.is_file():
-        space = files.read_supernet(folder / files.SUPERNET)[1].space
-        if space.num_subnets < MIN_PAIRS:
+        if not can_fit(files.read_supernet(folder / files.SUPERNET)[1].space):
             raise BadArtifact(
                 f"{path}: there is none, since the space holds too few subnets to fit one to; "
                 "search one device with --device, which measures them all"

@@ -449,7 +449,9 @@ def test_a_fine_tuned_subnet_is_compared_from_its_own_weights_on(bundle, run, tm
 
     assert tuned.path.name == f"{bundle.manifest.arch.id}-pixel1-finetuned"
     facts = tuned.manifest
-    assert facts.ladder.rungs[0].name == "subnet to onnxruntime-fp32"
+    assert [rung.name for rung in facts.ladder.rungs] == [
+        "subnet to onnxruntime-fp32", "onnxruntime-fp32 to onnxruntime-fp32/engine.ort",
+    ]  # fmt: skip
     assert (facts.finetuned_epochs, facts.transferred, facts.top1.predicted) == (1, False, None)
     notes = read_subnet(tmp_path / "subnets" / f"{facts.arch.id}-finetuned")[1]
     assert facts.top1.test == pytest.approx(notes.test_top1)

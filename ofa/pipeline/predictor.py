@@ -77,9 +77,9 @@ def fit_predictor(
 
 def needs_predictor(folder: Path) -> bool:
     """Whether the space of a checkpoint is too large to be searched by measurement alone."""
-    from ofa.predictor import MIN_PAIRS
+    from ofa.predictor import can_fit
 
-    return open_supernet(folder)[1].space.num_subnets >= MIN_PAIRS
+    return can_fit(open_supernet(folder)[1].space)
 
 
 def _fit_quantized(

@@ -225,9 +225,9 @@ def trusted_accuracy(
 
     And, with a warning, where the predictor ranks too badly.
     """
-    from ofa.predictor import MIN_PAIRS
+    from ofa.predictor import can_fit
 
-    if encoding.space.num_subnets < MIN_PAIRS and not (folder / files.PREDICTOR).exists():
+    if not can_fit(encoding.space) and not (folder / files.PREDICTOR).exists():
         return None
     shortfall = _shortfall(folder, precision)
     if not shortfall:

@@ -2,7 +2,7 @@
 
 from ofa.predictor.accuracy import AccuracyPredictor, Interval
 from ofa.predictor.features import OneHot
-from ofa.predictor.fit import MIN_PAIRS, FitReport, FittedPredictor, fit_predictor
+from ofa.predictor.fit import MIN_PAIRS, FitReport, FittedPredictor, can_fit, fit_predictor
 from ofa.predictor.metrics import bias_by_bin, kendall_tau, rmse, winner_bias
 from ofa.predictor.quantized import (
     MIN_QUANTIZED,
@@ -24,6 +24,7 @@ __all__ = [
     "QuantizedPredictor",
     "QuantizedReport",
     "bias_by_bin",
+    "can_fit",
     "fit_predictor",
     "fit_quantized",
     "kendall_tau",

@@ -17,7 +17,7 @@ from ofa.predictor.accuracy import AccuracyPredictor
 from ofa.predictor.features import OneHot
 from ofa.predictor.metrics import bias_by_bin, kendall_tau, rmse, winner_bias
 from ofa.predictor.quantized import QuantizedReport
-from ofa.space import AnyEncoding, Genotypes
+from ofa.space import AnyEncoding, AnySpace, Genotypes
 
 MIN_PAIRS = 50
 """Fewer measured subnets than this are refused."""
@@ -351,11 +351,16 @@ def _select(features: np.ndarray, top1: np.ndarray) -> _Settings:
     return min(errors, key=errors.__getitem__)
 
 
+def can_fit(space: AnySpace) -> bool:
+    """Whether a space holds enough subnets to fit a predictor to; others are measured whole."""
+    return space.num_subnets >= MIN_PAIRS
+
+
 def _check_pairs(encoding: AnyEncoding, genotypes: Genotypes, top1: np.ndarray) -> None:
-    if (held := encoding.space.num_subnets) < MIN_PAIRS:
+    if not can_fit(encoding.space):
         raise OfaError(
-            f"predictor: the space holds {held} subnets, too few to fit one to; none is needed: "
-            "ofa search --device and ofa specialize measure them all"
+            f"predictor: the space holds {encoding.space.num_subnets} subnets, too few to fit one "
+            "to; none is needed: ofa search --device and ofa specialize measure them all"
         )
     if len(top1) < MIN_PAIRS:
         raise OfaError(
