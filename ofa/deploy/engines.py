@@ -42,6 +42,7 @@ class EngineRequest:
                 f"runtime: {self.runtime!r} builds no engines here; use one of "
                 f"{', '.join(sorted(RUNTIMES))}"
             )
+        RUNTIMES[self.runtime].check_precision(self.precision)
 
     @property
     def name(self) -> str:
@@ -108,6 +109,7 @@ def build_engine(
         "onnx": hashlib.sha256(onnx).hexdigest(),
         "runtime": request.runtime,
         "version": version,
+        "builders": runtime.builders(),
         "precision": request.precision,
         "capability": request.capability,
         "images": settling if request.precision == "int8" else None,

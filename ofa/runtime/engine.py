@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float32
@@ -96,10 +96,12 @@ class Runtime:
         name: As ``device.yaml`` names it.
         distribution: Python package whose version is the runtime's.
         alternatives: Packages that bring the same library in its place.
-        requirement: What pip installs to have it.
+        builds_with: Packages without which engines are run, but not built.
+        requirement: What pip installs to have it all.
         profile: How its 8-bit graphs look.
         quantizer: Method by which it quantizes ``Source.net`` itself; empty where an 8-bit engine
             is made from the 8-bit ONNX file.
+        precisions: Arithmetics in which it builds engines.
         capabilities: Kinds of hardware that an engine can be built for ahead of time; empty where
             an engine runs anywhere the runtime does, or only where it was built.
         builder: Turns a network into the files of an engine for one capability or ``None``.
@@ -115,7 +117,9 @@ class Runtime:
     requirement: str
     profile: Profile
     alternatives: tuple[str, ...] = ()
+    builds_with: tuple[str, ...] = ()
     quantizer: str = ""
+    precisions: tuple[Precision, ...] = get_args(Precision)
     capabilities: tuple[str, ...] = ()
     builder: Callable[[Source, str | None], EngineFiles]
     loader: Callable[[EngineFiles, int], AbstractSession]
@@ -123,8 +127,8 @@ class Runtime:
     forms_loader: Callable[[EngineFiles, int], Mapping[str, AbstractSession]] | None = None
 
     def available(self) -> bool:
-        """Whether the runtime is installed."""
-        return self._installed() is not None
+        """Whether engines can be built here, and run if the hardware is there."""
+        return self._installed() is not None and all(self.builders().values())
 
     def version(self) -> str:
         """Version of the installed runtime.
@@ -134,8 +138,24 @@ class Runtime:
         """
         version = self._installed()
         if version is None:
-            raise MissingExtra(f"{self.name}: is not installed; pip install '{self.requirement}'")
+            raise self._missing("is not installed")
         return version
+
+    def builders(self) -> dict[str, str | None]:
+        """Versions of the packages that only building needs, by name."""
+        return {package: _installed_version(package) for package in self.builds_with}
+
+    def check_precision(self, precision: Precision) -> None:
+        """Refuse a precision in which the runtime builds no engines.
+
+        Raises:
+            EngineRefused: Names those in which it does.
+        """
+        if precision not in self.precisions:
+            raise EngineRefused(
+                f"{self.name}: builds no engines in {precision}; choose --precision "
+                f"{' or '.join(self.precisions)}"
+            )
 
     def build(self, source: Source, *, capability: str | None = None) -> EngineFiles:
         """The files of an engine.
@@ -144,11 +164,16 @@ class Runtime:
             capability: Hardware to build for; ``None`` for what runs wherever the runtime can.
 
         Raises:
-            MissingExtra: If the runtime is not installed.
+            MissingExtra: If the runtime, or what it builds with, is not installed.
             MissingHardware: If it builds only where a device is that is not here.
-            EngineRefused: If the capability is unknown, or the runtime refuses the network for it.
+            EngineRefused: If it builds none in the precision, the capability is unknown, or the
+                runtime refuses the network for it.
         """
         self.version()
+        for package, version in self.builders().items():
+            if version is None:
+                raise self._missing(f"builds engines with {package}, which is not installed")
+        self.check_precision(source.precision)
         if capability is not None and self.capabilities and capability not in self.capabilities:
             raise EngineRefused(
                 f"{self.name}: builds nothing for {capability!r}; choose one of "
@@ -174,6 +199,9 @@ class Runtime:
     def load_forms(self, files: EngineFiles, *, threads: int = 1) -> Mapping[str, AbstractSession]:
         """Sessions of the other forms of an engine that was built here, by file name."""
         return {} if self.forms_loader is None else self.forms_loader(files, threads)
+
+    def _missing(self, what: str) -> MissingExtra:
+        return MissingExtra(f"{self.name}: {what}; pip install '{self.requirement}'")
 
     def _installed(self) -> str | None:
         found = map(_installed_version, (self.distribution, *self.alternatives))

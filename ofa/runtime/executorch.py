@@ -5,19 +5,12 @@ by its own quantizer, on the same calibration images as those of the other runti
 one image, as phones do, so that its memory is planned for one.
 """
 
-import contextlib
-import io
-import logging
-import os
-import sys
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from ofa.errors import BadArtifact, EngineRefused
+from ofa.errors import BadArtifact
 from ofa.runtime.engine import (
     AbstractSession,
     Engine,
@@ -30,6 +23,7 @@ from ofa.runtime.engine import (
     optional_module,
 )
 from ofa.runtime.quantization import UNSIGNED
+from ofa.runtime.quiet import quiet, silent_stderr
 
 PROGRAM_FILE = "engine.pte"
 
@@ -47,7 +41,7 @@ class ExecuTorchSession(AbstractSession):
     def __init__(self, program: bytes, *, threads: int = 1) -> None:
         if program[4:6] != _MAGIC:
             raise BadArtifact("engine: is no ExecuTorch program; deploy it again")
-        with _quiet(), _silent_stderr():
+        with quiet(), silent_stderr():
             bindings = optional_module("executorch.extension.pybindings.portable_lib")
             runtime = optional_module("executorch.runtime").Runtime.get()
             bindings._unsafe_reset_threadpool(threads)  # the one way to tell it how many
@@ -95,12 +89,8 @@ class ExecuTorchSession(AbstractSession):
 def _build(source: Source, capability: str | None) -> EngineFiles:
     import torch
 
-    if source.precision == "fp16":
-        raise EngineRefused(
-            "executorch: XNNPACK programs are built here in fp32 and int8 alone; choose one of them"
-        )
     image = torch.from_numpy(source.images[:1])
-    with _quiet():
+    with quiet():
         lowering = optional_module("executorch.exir")
         xnnpack = optional_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
         program = torch.export.export(source.net.eval(), (image,), strict=False)
@@ -131,38 +121,12 @@ def _load(files: EngineFiles, threads: int) -> ExecuTorchSession:
     return ExecuTorchSession(engine_file(files, PROGRAM_FILE), threads=threads)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what the library's layers log of themselves; what fails is raised as well."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        before = logging.root.manager.disable
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(before)
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Keep back what the compiled parts write about the processor, which no logger sees."""
-    sys.stderr.flush()
-    kept, sink = os.dup(2), os.memfd_create("executorch")
-    os.dup2(sink, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
-
-
 EXECUTORCH = Runtime(
     name="executorch",
     distribution="executorch",
     requirement="ofa-toolkit[executorch]",
     profile=UNSIGNED,
+    precisions=("fp32", "int8"),
     quantizer="XNNPACKQuantizer, symmetric weights by output channel",
     builder=_build,
     loader=_load,

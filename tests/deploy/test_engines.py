@@ -7,6 +7,7 @@ import pytest
 
 from ofa.deploy import EngineCache, EngineRequest
 from ofa.deploy.engines import BuiltEngine, build_engine
+from ofa.errors import EngineRefused
 from ofa.evaluate import QuantizationImages
 from ofa.runtime.onnx_export import FromPixels
 
@@ -51,11 +52,20 @@ def test_images_are_nothing_to_an_engine_of_full_precision(build, settling):
     assert build("fp32", settling) == build("fp32", others)
 
 
+@pytest.mark.parametrize(("runtime", "precision"), [("executorch", "fp16"), ("ncnn", "int8")])
+def test_a_precision_in_which_a_runtime_builds_nothing_is_refused_before_anything_is_built(
+    runtime, precision
+):
+    with pytest.raises(EngineRefused, match=f"{runtime}: builds no engines in {precision}; choose"):
+        EngineRequest(runtime=runtime, precision=precision)
+
+
 @pytest.mark.parametrize(
     ("runtime", "files", "num_bytes"),
     [
         ("openvino", {"engine.xml": b"graph", "engine.bin": b"weights"}, 12),
         ("onnxruntime", {"engine.onnx": b"whole", "engine.ort": b"again"}, 5),
+        ("ncnn", {"engine.param": b"graph", "engine.bin": b"weights"}, 12),
         ("qnn", {"engine.onnx": b"whole", "engine.context.onnx": b"again"}, 5),
     ],
 )
