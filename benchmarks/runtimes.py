@@ -30,7 +30,7 @@ from ofa.runtime import (
 from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import AnyArch, AnySpace, encoding_of
 
-RUNNING_HERE = ("onnxruntime", "openvino", "executorch")
+RUNNING_HERE = ("onnxruntime", "openvino", "executorch", "tflite", "ncnn")
 NUM_CALIBRATION_IMAGES = 256
 NUM_SEARCH_IMAGES = 2000
 
@@ -80,11 +80,8 @@ def main() -> None:
                 logits = run_in_chunks(OrtSession(model).run, chosen_on)
                 return _top1(logits, search.images.labels[:NUM_SEARCH_IMAGES].numpy())
 
-            for precision in PRECISIONS:
-                try:
-                    files = runtime.build(_lowered(whole[name], precision, runtime, top1))
-                except EngineRefused:  # executorch in fp16
-                    continue
+            for precision in runtime.precisions:
+                files = runtime.build(_lowered(whole[name], precision, runtime, top1))
                 size = sum(len(data) for file, data in files.items() if not file.endswith(".ort"))
                 rows.append((runtime.name, precision, runtime.load(files).run, size))
         timings = measure_ms(

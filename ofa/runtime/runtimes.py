@@ -2,10 +2,12 @@
 
 from ofa.runtime.engine import Runtime
 from ofa.runtime.executorch import EXECUTORCH
+from ofa.runtime.ncnn import NCNN
 from ofa.runtime.onnxruntime import ONNXRUNTIME, ONNXRUNTIME_CUDA
 from ofa.runtime.openvino import OPENVINO
 from ofa.runtime.qnn import QNN
 from ofa.runtime.tensorrt import TENSORRT, TENSORRT_RTX
+from ofa.runtime.tflite import TFLITE
 
 RUNTIMES: dict[str, Runtime] = {
     runtime.name: runtime
@@ -17,5 +19,7 @@ RUNTIMES: dict[str, Runtime] = {
         QNN,
         OPENVINO,
         EXECUTORCH,
+        TFLITE,
+        NCNN,
     )
 }
