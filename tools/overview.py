@@ -132,7 +132,7 @@ def _strip(space: SearchSpace, arch: Arch, left: float, top: float) -> str:
 def _row(manifest: Manifest, space: SearchSpace, line: float) -> list[str]:
     """A device across the picture."""
     name, runs = _device(manifest)
-    latency, interval, top1, engine = _numbers(manifest)
+    latency, interval, top1, size, runtime = _numbers(manifest)
     return [
         _text("name", _LEFT, line - 4, name),
         _text("quiet", _LEFT, line + 13, runs),
@@ -140,14 +140,15 @@ def _row(manifest: Manifest, space: SearchSpace, line: float) -> list[str]:
         _text("number end", _LATENCY, line - 4, latency),
         _text("quiet end", _LATENCY, line + 13, interval),
         _text("number end", _TOP1, line - 4, top1),
-        _text("number end", _ENGINE, line - 4, engine),
+        _text("number end", _ENGINE, line - 4, size),
+        _text("quiet end", _ENGINE, line + 13, runtime),
     ]
 
 
 def _card(manifest: Manifest, space: SearchSpace, line: float) -> list[str]:
     """A device in three lines."""
     name, runs = _device(manifest)
-    latency, interval, top1, engine = _numbers(manifest)
+    latency, interval, top1, size, runtime = _numbers(manifest)
     left = _TRUNK + 22
     return [
         _text("name", left, line + 5, name),
@@ -155,7 +156,7 @@ def _card(manifest: Manifest, space: SearchSpace, line: float) -> list[str]:
         _text("quiet", left, line + 25, runs),
         _text("quiet end", _EDGE, line + 25, interval),
         _strip(space, _arch(manifest), left, line + 36),
-        _text("number end", _EDGE, line + 53, f"{top1}, {engine}"),
+        _text("number end", _EDGE, line + 53, f"{top1}, {runtime} {size}"),
     ]
 
 
@@ -175,14 +176,16 @@ def _device(manifest: Manifest) -> tuple[str, str]:
     return name, f"{rest.split(', ')[-1]}, {target.runtime} {target.precision}"
 
 
-def _numbers(manifest: Manifest) -> tuple[str, str, str, str]:
-    """Latency, its interval and what it rests on, test top-1, and the engine's size."""
+def _numbers(manifest: Manifest) -> tuple[str, str, str, str, str]:
+    """Latency, its interval and what it rests on, test top-1, the engine's size and runtime."""
     shown = manifest.estimated
+    (runtime,) = (e.runtime for e in manifest.engines if e.name == manifest.engine)
     return (
         f"{_digits(shown.latency_ms)} ms",
         f"{_digits(shown.low_ms)}–{_digits(shown.high_ms)}, {shown.label}",
         f"{manifest.top1.test:.2f} %",
         f"{manifest.cost.engine_bytes / 1000:,.0f} kB",
+        runtime,
     )
 
 

@@ -1,5 +1,6 @@
 """Subnet to bundle."""
 
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ofa.deploy import Assembled, Built, EngineCache, EngineRequest, Order
     from ofa.deploy.manifest import Attempt
     from ofa.evaluate import Judges
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,7 @@ def deploy(
 
     wish = wish or Wish()
     order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=device, wish=wish)
+    tell_of_missing_runtime(order.device, wish)
     path = bundle_path(order, out, wish)
     if wish.cache and path.exists():
         try:
@@ -198,6 +202,18 @@ def engine_request(device: Device, wish: Wish) -> "EngineRequest":
         precision=wish.precision or (described.precision if keeps else PORTABLE.precision),
         capability=wish.capability,
     )
+
+
+def tell_of_missing_runtime(device: Device, wish: Wish) -> None:
+    """Log what to install where the portable engine stands in for one of the device's runtime."""
+    from ofa.runtime import RUNTIMES
+
+    known = RUNTIMES.get(device.description.runtime.name)
+    if wish.runtime is None and known is not None and not known.available():
+        _log.info(
+            "%s runs %s, of which no engines are built here; pip install '%s' for that",
+            device.id, known.name, known.requirement,
+        )  # fmt: skip
 
 
 def bundle_path(order: "Order", out: Path, wish: Wish) -> Path:

@@ -17,6 +17,7 @@ from ofa.pipeline.bundle import (
     prepare,
     publish,
     reject,
+    tell_of_missing_runtime,
 )
 from ofa.pipeline.finetune import finetune
 from ofa.pipeline.front import search
@@ -69,7 +70,9 @@ def specialize(
     from ofa.deploy.budget import first_aim_ms, holds, missed, next_aim_ms
 
     wish = wish or Wish()
-    is_reachable = load_device(shipped("devices"), device).description.target != "none"
+    described = load_device(shipped("devices"), device)
+    tell_of_missing_runtime(described, wish)
+    is_reachable = described.description.target != "none"
     aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
     alone = partial(search, checkpoint=checkpoint, out=out, seed=seed, limits=limits, track=track)
 
