@@ -78,7 +78,6 @@ def deploy(
 
     wish = wish or Wish()
     order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=device, wish=wish)
-    tell_of_missing_runtime(order.device, wish)
     path = bundle_path(order, out, wish)
     if wish.cache and path.exists():
         try:
@@ -86,6 +85,7 @@ def deploy(
                 return path
         except BadArtifact:
             pass  # what lies there is replaced below, or refused if it is no bundle
+    tell_of_missing_runtime(order.device, wish)
     built = build(order, engine_cache(wish))
     attempt = attempt_of(order, built)
     return publish(assemble(order, built, (attempt,)), path, out)
@@ -205,14 +205,14 @@ def engine_request(device: Device, wish: Wish) -> "EngineRequest":
 
 
 def tell_of_missing_runtime(device: Device, wish: Wish) -> None:
-    """Log what to install where the portable engine stands in for one of the device's runtime."""
+    """Warn where the portable engine ships, which is not what the device was measured in."""
     from ofa.runtime import RUNTIMES
 
     known = RUNTIMES.get(device.description.runtime.name)
     if wish.runtime is None and known is not None and not known.available():
-        _log.info(
-            "%s runs %s, of which no engines are built here; pip install '%s' for that",
-            device.id, known.name, known.requirement,
+        _log.warning(
+            "%s was measured in %s, but gets an engine of ONNX Runtime; for its own, "
+            "pip install '%s'", device.id, known.name, known.requirement,
         )  # fmt: skip
 
 

@@ -70,9 +70,7 @@ def specialize(
     from ofa.deploy.budget import first_aim_ms, holds, missed, next_aim_ms
 
     wish = wish or Wish()
-    described = load_device(shipped("devices"), device)
-    tell_of_missing_runtime(described, wish)
-    is_reachable = described.description.target != "none"
+    is_reachable = load_device(shipped("devices"), device).description.target != "none"
     aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
     alone = partial(search, checkpoint=checkpoint, out=out, seed=seed, limits=limits, track=track)
 
@@ -99,6 +97,8 @@ def specialize(
         searched_ms = order.outcome.budget_ms
         if budget_ms is not None:  # what was asked, whatever the search aimed at
             order = replace(order, outcome=replace(order.outcome, budget_ms=budget_ms))
+        if not attempts:
+            tell_of_missing_runtime(order.device, wish)
         built = build(order, engine_cache(wish))
         attempts = (*attempts, replace(attempt_of(order, built), searched_ms=searched_ms))
         aim_ms = None

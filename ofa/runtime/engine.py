@@ -154,7 +154,7 @@ class Runtime:
         if precision not in self.precisions:
             raise EngineRefused(
                 f"{self.name}: builds no engines in {precision}; choose --precision "
-                f"{' or '.join(self.precisions)}"
+                f"{' or '.join(self.precisions)}, or another --runtime"
             )
 
     def build(self, source: Source, *, capability: str | None = None) -> EngineFiles:

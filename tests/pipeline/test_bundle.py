@@ -45,7 +45,7 @@ def test_the_portable_engine_stands_in_for_it_and_the_line_that_installs_it_is_t
     device = runtime(is_installed=False)
 
     assert engine_request(device, Wish()).name == "onnxruntime-fp32"
-    assert "raspberry-pi-4 runs ncnn" in told(caplog, device, Wish())
+    assert "raspberry-pi-4 was measured in ncnn" in told(caplog, device, Wish())
     assert "pip install 'ofa-toolkit[ncnn]'" in caplog.text
     assert told(caplog, device, Wish(runtime="onnxruntime")) == ""
 
