@@ -153,8 +153,9 @@ def load_engine(
 
 
 def in_precision(onnx: bytes, request: EngineRequest, images: QuantizationImages) -> bytes:
-    """The graph of a request: precision lives in the graph alone."""
-    if request.precision == "fp32":
+    """The graph of a request: precision lives in it, unless the runtime quantizes by itself."""
+    is_own = request.precision == "int8" and RUNTIMES[request.runtime].quantizer
+    if request.precision == "fp32" or is_own:
         return onnx
     # ONNX Runtime's calibrators print their progress, which is no part of any result.
     with contextlib.redirect_stdout(io.StringIO()):

@@ -31,7 +31,7 @@ class Source:
 
     Attributes:
         onnx: ONNX file, as ``export_onnx`` or ``with_precision`` wrote it: pixels to logits.
-        precision: Arithmetic of the engine; that of ``onnx``.
+        precision: Arithmetic of the engine; that of ``onnx``, unless the runtime quantizes ``net``.
         net: The same network in torch and float32, for runtimes that read no ONNX.
         images: Images as it takes them: the first for an example, all to set the ranges of an 8-bit
             engine that is not made from ``onnx``.

@@ -9,6 +9,7 @@ from ofa.deploy import EngineCache, EngineRequest
 from ofa.deploy.engines import BuiltEngine, build_engine
 from ofa.errors import EngineRefused
 from ofa.evaluate import QuantizationImages
+from ofa.runtime import RUNTIMES
 from ofa.runtime.onnx_export import FromPixels
 
 MEAN, STD = (0.5,), (0.25,)
@@ -50,6 +51,24 @@ def test_images_are_nothing_to_an_engine_of_full_precision(build, settling):
     others = replace(settling, labels=settling.labels + 1)
 
     assert build("fp32", settling) == build("fp32", others)
+
+
+def test_no_8_bit_graph_is_made_for_a_runtime_that_quantizes_by_itself(
+    build, engine, settling, monkeypatch
+):
+    given = []
+
+    def builder(source, capability):
+        given.append(source)
+        return {"engine.onnx": source.onnx}
+
+    own = replace(RUNTIMES["onnxruntime"], quantizer="its own", builder=builder, forms_loader=None)
+    monkeypatch.setitem(RUNTIMES, "onnxruntime", own)
+
+    build("int8", settling)
+
+    (source,) = given
+    assert (source.precision, source.onnx) == ("int8", engine)
 
 
 @pytest.mark.parametrize(("runtime", "precision"), [("executorch", "fp16"), ("ncnn", "int8")])

@@ -26,7 +26,7 @@ def runtime(monkeypatch):
 
 def told(caplog, device, wish):
     caplog.clear()
-    with caplog.at_level(logging.INFO, "ofa"):
+    with caplog.at_level(logging.WARNING, "ofa"):
         tell_of_missing_runtime(device, wish)
     return caplog.text
 

@@ -84,7 +84,7 @@ def test_an_engine_keeps_the_labels_of_the_float_network(name, precision):
     assert (engine.input_type, engine.resolution, engine.num_classes) == ("uint8", 22, 10)
 
 
-def test_an_8_bit_litert_file_holds_the_ranges_that_a_moving_average_would_cut_off():
+def test_an_8_bit_tflite_file_holds_the_ranges_that_a_moving_average_would_cut_off():
     tflite, images = runtime("tflite"), trained()[2]
     reference = OrtSession(trained()[0]).run(images)
 
