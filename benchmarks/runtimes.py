@@ -4,6 +4,7 @@ Prints Markdown tables; run it on an idle machine. Batch 1, one thread; top-1 ov
 """
 
 import argparse
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -29,6 +30,7 @@ from ofa.runtime import (
 )
 from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import AnyArch, AnySpace, encoding_of
+from ofa.subnet import fold_batchnorm_
 
 RUNNING_HERE = ("onnxruntime", "openvino", "executorch", "tflite", "ncnn")
 NUM_CALIBRATION_IMAGES = 256
@@ -62,7 +64,9 @@ def main() -> None:
             mean=notes.mean,
             std=notes.std,
         )
-        pixels = FromPixels(net, mean=notes.mean, std=notes.std, input_type="uint8")
+        folded = copy.deepcopy(net)
+        fold_batchnorm_(folded)
+        pixels = FromPixels(folded, mean=notes.mean, std=notes.std, input_type="uint8")
         images, calibration, chosen_on = (
             resized(data, arch.resolution).numpy()
             for data in (

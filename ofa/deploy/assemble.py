@@ -1,5 +1,6 @@
 """From a subnet to a bundle: export, build and time the engines, check them, describe, report."""
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ from ofa.latency import Device
 from ofa.runtime import RUNTIMES, AbstractSession
 from ofa.runtime.onnx_export import FromPixels, export_onnx
 from ofa.space import AnyArch, activation_bytes, encoding_of, genotypes_of, network
+from ofa.subnet import fold_batchnorm_
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,10 +101,13 @@ def build(order: Order, cache: EngineCache) -> Built:
     )
     images = _quantization_images(order)
     requests = [PORTABLE] if order.request == PORTABLE else [PORTABLE, order.request]
+    net = copy.deepcopy(order.net)
+    fold_batchnorm_(net)
+    pixels = FromPixels(net, mean=notes.mean, std=notes.std, input_type=order.input_type)
     engines = tuple(
         build_engine(
             onnx,
-            FromPixels(order.net, mean=notes.mean, std=notes.std, input_type=order.input_type),
+            pixels,
             request,
             images=images,
             cache=cache,

@@ -96,7 +96,7 @@ def build_engine(
 
     Args:
         onnx: The network in full precision.
-        net: The same, in torch.
+        net: The same, in torch, batch norm folded.
         images: What settles how an 8-bit graph is quantized, as the engine takes them.
 
     Raises:
@@ -154,8 +154,7 @@ def load_engine(
 
 def in_precision(onnx: bytes, request: EngineRequest, images: QuantizationImages) -> bytes:
     """The graph of a request: precision lives in it, unless the runtime quantizes by itself."""
-    is_own = request.precision == "int8" and RUNTIMES[request.runtime].quantizer
-    if request.precision == "fp32" or is_own:
+    if not RUNTIMES[request.runtime].lowers_graph(request.precision):
         return onnx
     # ONNX Runtime's calibrators print their progress, which is no part of any result.
     with contextlib.redirect_stdout(io.StringIO()):

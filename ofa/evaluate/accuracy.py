@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
-from ofa.evaluate.folded import fold_batchnorm_
+from ofa.evaluate.folded import fuse_layers_
 from ofa.space import AnyArch, AnySpace, network
 from ofa.subnet import (
     CHUNK_SIZE,
@@ -92,7 +92,7 @@ class Evaluator:
                 for chunk in level.calibration:
                     _run(segments, chunk, calibration)
             for segment in segments:
-                fold_batchnorm_(segment)
+                fuse_layers_(segment)
             with torch.inference_mode():
                 predicted = [_run(segments, chunk, images).argmax(1) for chunk in level.images]
         for i in kept:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ofa.subnet import fold_batchnorm_
 
 _FUSED: dict[Callable[..., Tensor], tuple[str, list[float]]] = {
     F.relu: ("relu", []),
@@ -18,7 +19,7 @@ _FUSED: dict[Callable[..., Tensor], tuple[str, list[float]]] = {
     F.relu6: ("hardtanh", [0.0, 6.0]),
 }
 """Names and bounds of activations as oneDNN knows them."""
-_LAST_NORM = "project_bn"  # a block's sum is not activated
+_LAST = "project"  # a block's sum is not activated
 
 
 class ActivatedConv(nn.Module):
@@ -42,23 +43,17 @@ class ActivatedConv(nn.Module):
         )  # fmt: skip
 
 
-@torch.no_grad()
-def fold_batchnorm_(net: nn.Module) -> None:
+def fuse_layers_(net: nn.Module) -> None:
     """Fold every batch norm of a static network in evaluation mode, and what activates it.
 
-    Layers are told by name, as everywhere in ``ofa.subnet``: ``bn`` follows ``conv``, and ``x_bn``
-    follows ``x``; ``activation`` follows all norms of its module but ``project_bn``.
+    ``activation`` follows all norms of its module but that of ``project``.
     """
-    for module in list(net.modules()):
+    for module, name in fold_batchnorm_(net):
+        conv = getattr(module, name)
         activation: Any = getattr(module, "activation", None)
-        for name, norm in list(module.named_children()):
-            if not isinstance(norm, nn.BatchNorm2d):
-                continue
-            conv_name = "conv" if name == "bn" else name.removesuffix("_bn")
-            conv = fuse_conv_bn_eval(getattr(module, conv_name), norm)
-            is_activated = activation in _FUSED and name != _LAST_NORM and _can_fuse(conv)
-            setattr(module, conv_name, ActivatedConv(conv, activation) if is_activated else conv)
-            setattr(module, name, nn.Identity())
+        if activation in _FUSED and name != _LAST and _can_fuse(conv):
+            setattr(module, name, ActivatedConv(conv, activation))
+    for module in net.modules():
         if any(isinstance(child, ActivatedConv) for child in module.children()):
             module.activation = nn.Identity()
 

@@ -32,7 +32,8 @@ class Source:
     Attributes:
         onnx: ONNX file, as ``export_onnx`` or ``with_precision`` wrote it: pixels to logits.
         precision: Arithmetic of the engine; that of ``onnx``, unless the runtime quantizes ``net``.
-        net: The same network in torch and float32, for runtimes that read no ONNX.
+        net: The same network in torch and float32, batch norm folded, for runtimes that read no
+            ONNX.
         images: Images as it takes them: the first for an example, all to set the ranges of an 8-bit
             engine that is not made from ``onnx``.
     """
@@ -156,6 +157,10 @@ class Runtime:
                 f"{self.name}: builds no engines in {precision}; choose --precision "
                 f"{' or '.join(self.precisions)}, or another --runtime"
             )
+
+    def lowers_graph(self, precision: Precision) -> bool:
+        """Whether ``Source.onnx`` has to be in the precision; else it stays in float32."""
+        return precision == "fp16" or (precision == "int8" and not self.quantizer)
 
     def build(self, source: Source, *, capability: str | None = None) -> EngineFiles:
         """The files of an engine.

@@ -2,6 +2,7 @@
 
 from ofa.subnet.build import Subnet, build_subnet
 from ofa.subnet.extract import extract
+from ofa.subnet.fold import fold_batchnorm_
 from ofa.subnet.recalibrate import CHUNK_SIZE, recalibrate_batchnorm_, recalibrating
 from ofa.subnet.static import StaticNet
 from ofa.subnet.static_resnet import StaticResNet
@@ -14,6 +15,7 @@ __all__ = [
     "Subnet",
     "build_subnet",
     "extract",
+    "fold_batchnorm_",
     "one_thread",
     "recalibrate_batchnorm_",
     "recalibrating",

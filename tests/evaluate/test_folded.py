@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ofa.evaluate import fold_batchnorm_
+from ofa.evaluate import fuse_layers_
 from ofa.nn import ACTIVATIONS, ConvBatchNorm
 from ofa.space import ConvLayer
 from ofa.subnet import extract, recalibrate_batchnorm_
@@ -14,7 +14,7 @@ def test_a_folded_net_gives_the_logits_of_the_whole_without_any_norm(supernet, t
     recalibrate_batchnorm_(net, images)
     with torch.no_grad():
         expected = net(images)
-        fold_batchnorm_(net)
+        fuse_layers_(net)
 
         torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-5)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
@@ -31,7 +31,7 @@ def test_every_activation_is_computed_once(activation, batchnorm):
     images = 20 * torch.randn(4, 3, 9, 9)
     with torch.no_grad():
         expected = net(images)
-        fold_batchnorm_(net)
+        fuse_layers_(net)
 
         torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-4)
 
@@ -39,6 +39,6 @@ def test_every_activation_is_computed_once(activation, batchnorm):
 def test_folding_leaves_the_supernet_alone(supernet, tiny_space):
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
 
-    fold_batchnorm_(extract(supernet, tiny_space, tiny_space.smallest()))
+    fuse_layers_(extract(supernet, tiny_space, tiny_space.smallest()))
 
     assert all(torch.equal(before[name], now) for name, now in supernet.state_dict().items())
