@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 
+import ncnn
 import onnxruntime
 import pytest
 from runtime.ssh_server import SSHD, ssh_server
@@ -19,8 +21,8 @@ from ofa.runtime.rounds import Protocol
 from ofa.shipped import shipped
 
 DEVICE = """
-hardware: {{name: Some board, soc: Some chip, unit: cpu}}
-runtime: {{name: onnxruntime, version: {version}}}
+hardware: {{name: Some board, soc: Some chip, unit: {unit}}}
+runtime: {{name: {runtime}, version: {version}}}
 precision: fp32
 threads: 1
 batch: 1
@@ -28,10 +30,11 @@ target: "{target}"
 """
 
 
-def describe(folder, *, target, version="null", more=""):
+def describe(folder, *, target, version="null", runtime="onnxruntime", unit="cpu", more=""):
     """A folder with a description of a device."""
     folder.mkdir()
-    (folder / "device.yaml").write_text(DEVICE.format(target=target, version=version) + more)
+    described = DEVICE.format(target=target, version=version, runtime=runtime, unit=unit)
+    (folder / "device.yaml").write_text(described + more)
     return str(folder)
 
 
@@ -185,6 +188,53 @@ def test_flags_that_do_not_go_together_are_refused(flags, message, capsys):
     assert message in fails(capsys, "profile", "--device", "host", *flags)
 
 
+@pytest.mark.parametrize("reached", ["local", "ssh", "none"])
+def test_a_device_of_another_runtime_is_measured_in_it(reached, tmp_path):
+    """Here, behind ssh and out of reach it is the same: what is timed are its own engines."""
+    if reached == "ssh" and SSHD is None:
+        pytest.skip("needs sshd: apt-get install openssh-server")
+    with ssh_server(tmp_path) if reached == "ssh" else nullcontext() as server:
+        target = server.address if server else reached
+        device = describe(tmp_path / "board", target=target, runtime="ncnn")
+        about = {"device": device, "checkpoint": "fashion_mnist", "num": 1}
+        if reached == "none":
+            packed = pipeline.pack_profile(**about, out=tmp_path / "far.zip")
+            command = [sys.executable, "-I", packed.name]
+            subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+            model = pipeline.ingest_profile(**about, results=tmp_path / "results.jsonl")
+        elif server:
+            found = load_device(shipped("devices"), device)
+            memory = Memory(folder=tmp_path / "kept", device=found, space=shipped_space())
+            reach = {"python": sys.executable, "ssh_config": server.config}
+            model = memory.measure(open_target(target, runtime="ncnn", **reach), num=1)
+        else:
+            model = pipeline.profile(**about)
+
+    assert model.sources[0].rows == 3
+    assert f"ncnn {ncnn.__version__}" in model.sources[0].repository
+
+
+@pytest.mark.parametrize("target", ["local", "none"])
+def test_a_runtime_that_is_timed_nowhere_is_refused_with_those_that_are(target, tmp_path, capsys):
+    device = describe(tmp_path / "board", target=target, runtime="tensorrt")
+    packed = tmp_path / "out.zip"
+    flags = ["--pack", str(packed)] if target == "none" else []
+
+    line = fails(capsys, "profile", "--device", device, *flags)
+
+    assert "tensorrt" in line
+    assert "onnxruntime, openvino, tflite, ncnn" in line
+    assert not packed.exists()
+
+
+def test_a_gpu_is_not_measured_by_its_cpu(tmp_path, capsys):
+    device = describe(tmp_path / "board", target="local", unit="gpu")
+
+    line = fails(capsys, "profile", "--device", device)
+
+    assert "timed on CPUs alone, but the unit is gpu" in line
+
+
 @pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")
 def test_a_board_behind_ssh_is_measured_and_its_profile_goes_on(tmp_path):
     memory = Memory(
@@ -214,7 +264,7 @@ def test_a_plan_for_another_batch_makes_engines_of_that_batch():
     assert timings[plan.names[1]].median_ms > 0
     import onnx
 
-    model = onnx.load_from_string(plan.engine(plan.names[1]))
+    model = onnx.load_from_string(plan.engine(plan.names[1])["engine.onnx"])
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 3
 
 

@@ -30,7 +30,7 @@ from ofa.pipeline.bundle import attempt_of, prepare
 from ofa.run_files import read_front, read_subnet, write_subnet
 from ofa.runtime import RUNTIMES, AbstractTarget, Timing, describe_machine
 from ofa.runtime.onnxruntime import OrtSession
-from ofa.runtime.runner import onnxruntime_provenance
+from ofa.runtime.runner import circumstances
 from ofa.space import encoding_of, macs, network
 
 
@@ -274,7 +274,7 @@ class Moody(AbstractTarget):
     medians_ms: list[float]
 
     def describe(self):
-        return onnxruntime_provenance()
+        return circumstances("onnxruntime")
 
     def measure(self, engines, *, threads, warmup, repeats):
         ms = self.medians_ms.pop(0)

@@ -22,14 +22,14 @@ def _add_flags(parser: ArgumentParser) -> None:
         "--python",
         default="python3",
         metavar="PATH",
-        help="interpreter of an ssh target, with numpy and onnxruntime",
+        help="interpreter of an ssh target, with numpy and the runtimes",
     )
     parser.add_argument(
         "--benchmark",
         type=Path,
         default=None,
         metavar="PATH",
-        help="onnxruntime_perf_test, built for an adb target",
+        help="onnxruntime_perf_test or benchmark_model, built for an adb target",
     )
     parser.add_argument(
         "--batches",

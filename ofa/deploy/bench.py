@@ -19,8 +19,8 @@ from ofa.data import Normalization
 from ofa.deploy.bundle import Bundle
 from ofa.deploy.engines import PORTABLE_RUNTIME, load_engine
 from ofa.deploy.ladder import torch_logits
-from ofa.errors import OfaError
-from ofa.runtime import AbstractTarget
+from ofa.errors import OfaError, TargetFailure
+from ofa.runtime import AbstractTarget, EngineFiles, Timing, describe_machine
 from ofa.runtime.onnx_check import check_onnx
 from ofa.runtime.timing import sample_ms
 
@@ -55,11 +55,13 @@ class Benchmark:
     """What was timed.
 
     Attributes:
+        machine: Where.
         speeds: In order of name, batch and threads.
         memory_mb: Memory that a process grows by when it loads an engine and runs it, by engine.
         left_out: What could not be timed, and why.
     """
 
+    machine: str
     speeds: tuple[Speed, ...]
     memory_mb: dict[str, float]
     left_out: dict[str, str]
@@ -89,44 +91,75 @@ def bench_engines(
                 speeds.append(_speed(engine.name, run, len(images), num, repeats))
         else:
             memory_mb[engine.name] = _memory_mb(engine.runtime, bundle.files(engine), inputs[-1])
-    return Benchmark(speeds=tuple(speeds), memory_mb=memory_mb, left_out=left_out)
+    return Benchmark(
+        machine=describe_machine(),
+        speeds=tuple(speeds),
+        memory_mb=memory_mb,
+        left_out=left_out,
+    )
 
 
 def bench_remote(
-    bundle: Bundle, target: AbstractTarget, *, threads: Sequence[int], repeats: int
+    bundle: Bundle,
+    open_runtime: Callable[[str], AbstractTarget],
+    *,
+    threads: Sequence[int],
+    repeats: int,
 ) -> Benchmark:
-    """Time the ONNX engines of a bundle on another device, one image a run.
+    """Time the engines of a bundle on another device, one image a run.
+
+    Args:
+        open_runtime: The device, given the runtime that it shall time; it may time another one.
 
     Raises:
         OfaError: If a number of threads or of repeats is not a count.
-        BadArtifact: If ``check_onnx`` refuses an engine; nothing was sent then.
-        TargetFailure: If the device cannot be reached, or fails.
+        BadArtifact: If ``check_onnx`` refuses an engine, or a runtime finds none in the files;
+            nothing was sent then.
+        TargetFailure: If the device can time none of them, or fails.
     """
     _check_counts({"threads": threads, "repeats": [repeats]})
-    graphs: dict[str, bytes] = {}
+    by_runtime: dict[str, dict[str, EngineFiles]] = {}
     left_out: dict[str, str] = {}
     for engine in bundle.manifest.engines:
+        files = bundle.files(engine)
         if engine.runtime == PORTABLE_RUNTIME:
-            graphs[engine.name] = bundle.contents[engine.files[0]]
-            check_onnx(graphs[engine.name])
-        else:
-            left_out[engine.name] = "targets run ONNX Runtime; time it on the device itself"
-    speeds = tuple(
-        Speed(
-            name=name,
-            batch=1,
-            threads=num,
-            median_ms=timing.median_ms,
-            tail_ms=timing.p90_ms,
-            tail="p90",
-            images_per_s=1000 / timing.median_ms,
-        )
-        for num in threads
-        for name, timing in target.measure(
-            graphs, threads=num, warmup=WARMUP, repeats=repeats
-        ).items()
+            graph = next(iter(files.values()))
+            check_onnx(graph)
+            files = {"engine.onnx": graph}
+        elif bundle.engine_session(engine)[0] is None:
+            left_out[engine.name] = "cannot be checked before it is sent; time it on the device"
+            continue
+        by_runtime.setdefault(engine.runtime, {})[engine.name] = files
+    machine, speeds = "", list[Speed]()
+    for runtime, engines in by_runtime.items():
+        try:
+            target = open_runtime(runtime)
+            where = target.describe()
+        except TargetFailure as error:  # it lacks the one runtime, perhaps
+            left_out |= dict.fromkeys(engines, str(error))
+            continue
+        if where.runtime != runtime:
+            left_out |= dict.fromkeys(engines, f"{where.machine} times {where.runtime} alone")
+            continue
+        machine = where.machine
+        for num in threads:
+            timings = target.measure(engines, threads=num, warmup=WARMUP, repeats=repeats)
+            speeds += [_remote_speed(name, timing, num) for name, timing in timings.items()]
+    if not speeds:
+        raise TargetFailure(next(iter(left_out.values())))
+    return Benchmark(machine=machine, speeds=tuple(speeds), memory_mb={}, left_out=left_out)
+
+
+def _remote_speed(name: str, timing: Timing, threads: int) -> Speed:
+    return Speed(
+        name=name,
+        batch=1,
+        threads=threads,
+        median_ms=timing.median_ms,
+        tail_ms=timing.p90_ms,
+        tail="p90",
+        images_per_s=1000 / timing.median_ms,
     )
-    return Benchmark(speeds=speeds, memory_mb={}, left_out=left_out)
 
 
 def bench_torch(
@@ -156,7 +189,9 @@ def bench_torch(
                         speeds.append(_speed(name, run, batch, num, repeats))
                 except RuntimeError as error:  # no compiler, or one that fails
                     left_out[name] = " ".join(str(error).split())[:200]
-    return Benchmark(speeds=tuple(speeds), memory_mb={}, left_out=left_out)
+    return Benchmark(
+        machine=describe_machine(), speeds=tuple(speeds), memory_mb={}, left_out=left_out
+    )
 
 
 def _check_counts(counts: Mapping[str, Sequence[int]]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ofa.deploy.engines import BuiltEngine
+from ofa.deploy.engines import PORTABLE_RUNTIME, BuiltEngine
 from ofa.deploy.manifest import Latency
 from ofa.latency import Device, Estimate
 from ofa.runtime import AbstractTarget, Timing, describe_machine, measure_ms
@@ -49,14 +49,12 @@ def time_on(
 ) -> Latency | None:
     """Latency of an engine on a device.
 
-    What can be sent there is its graph, as ONNX. Under another runtime than the engine's own, that
-    is another program, whose time says nothing of a budget that the engine must keep.
-
     Args:
-        batch: Images a run.
+        batch: Images a run; another number than 1 takes an engine of ONNX Runtime.
 
     Returns:
-        ``None`` if another runtime than the engine's is what the device times.
+        ``None`` if the device times another runtime than the engine's, or other runs of it: that is
+        another program, whose time says nothing of a budget that the engine must keep.
 
     Raises:
         TargetFailure: If the device cannot be reached, or fails.
@@ -64,12 +62,11 @@ def time_on(
     where = target.describe()
     if where.runtime != engine.request.runtime:
         return None
-    timings = target.measure(
-        {"engine": for_batch(engine.onnx, batch)},
-        threads=threads,
-        warmup=WARMUP,
-        repeats=REPEATS,
-    )
+    is_onnx = where.runtime == PORTABLE_RUNTIME
+    if not is_onnx and batch != 1:
+        return None
+    files = {"engine.onnx": for_batch(engine.onnx, batch)} if is_onnx else engine.files
+    timings = target.measure({"engine": files}, threads=threads, warmup=WARMUP, repeats=REPEATS)
     return _latency(
         timings["engine"],
         machine=f"{where.machine}, {where.runtime} {where.runtime_version}, threads {threads}"

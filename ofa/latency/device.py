@@ -58,7 +58,7 @@ class Description:
     """Where to measure: ``local`` is this machine, ``ssh://[user@]host[:port]`` and
     ``adb:<serial>`` are others, ``none`` is a device that nobody here can reach."""
     python: str = "python3"
-    """Interpreter on an ssh target, with numpy and ONNX Runtime."""
+    """Interpreter on an ssh target, with numpy and the runtime."""
     benchmark: str | None = None
     """Program that times models on an adb target, relative to the device's folder."""
 

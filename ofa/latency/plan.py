@@ -1,7 +1,7 @@
 """What to time on a device, as data: subnets of a space, and how."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ from ofa import artifacts
 from ofa.errors import OfaError
 from ofa.latency.design import informative_subnets
 from ofa.latency.engines import engine_of
-from ofa.runtime import Precision
+from ofa.runtime import EngineFiles, Precision
 from ofa.runtime.rounds import Protocol, in_rounds
 from ofa.space import AnyArch, AnySpace, encoding_of, network
 
@@ -22,6 +22,7 @@ class Plan:
     Attributes:
         space: Space of the subnets.
         archs: Subnets; the first is the reference of every round.
+        runtime: What runs them.
         threads: Threads of the runtime.
         batch: Images a run.
         precision: Arithmetic of the engines.
@@ -30,6 +31,7 @@ class Plan:
 
     space: AnySpace
     archs: tuple[AnyArch, ...]
+    runtime: str
     threads: int
     batch: int
     precision: Precision
@@ -55,19 +57,24 @@ class Plan:
         return {
             "space": artifacts.digest(self.space.to_dict()),
             "subnets": artifacts.digest(self.names),
+            "runtime": self.runtime,
             "threads": self.threads,
             "batch": self.batch,
             "precision": self.precision,
             "protocol": asdict(self.protocol),
         }
 
-    def engine(self, name: str) -> bytes:
-        """The ONNX file of a subnet."""
-        net = network(self.space, self.by_name[name])
-        return engine_of(net, batch=self.batch, precision=self.precision)
+    def engine(self, name: str) -> EngineFiles:
+        """The engine of a subnet.
 
-    def engines(self, index: int, *, known: Mapping[str, bytes]) -> dict[str, bytes]:
-        """The ONNX files of a round, taken from ``known`` where they are there."""
+        Raises:
+            OfaError: As ``engine_of``.
+        """
+        net = network(self.space, self.by_name[name])
+        return engine_of(net, runtime=self.runtime, batch=self.batch, precision=self.precision)
+
+    def engines(self, index: int, *, known: Mapping[str, EngineFiles]) -> dict[str, EngineFiles]:
+        """The engines of a round, taken from ``known`` where they are there."""
         return {name: known.get(name) or self.engine(name) for name in self.rounds[index]}
 
 
@@ -75,6 +82,7 @@ def informative_plan(
     space: AnySpace,
     *,
     num: int,
+    runtime: str = "onnxruntime",
     threads: int = 1,
     batch: int = 1,
     precision: Precision = "fp32",
@@ -91,6 +99,7 @@ def informative_plan(
     return Plan(
         space=space,
         archs=tuple(encoding.decode(genotypes)),
+        runtime=runtime,
         threads=threads,
         batch=batch,
         precision=precision,
@@ -112,11 +121,4 @@ def random_plan(plan: Plan, *, num: int, seed: int) -> Plan:
             "no subnet is left to check the model on: it was fitted to all of the space; leave out "
             "--check"
         )
-    return Plan(
-        space=plan.space,
-        archs=(plan.archs[0], *unseen[:num]),
-        threads=plan.threads,
-        batch=plan.batch,
-        precision=plan.precision,
-        protocol=plan.protocol,
-    )
+    return replace(plan, archs=(plan.archs[0], *unseen[:num]))

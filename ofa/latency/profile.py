@@ -9,6 +9,7 @@ from ofa import artifacts
 from ofa.errors import BadArtifact, Disconnected, NoisyMachine
 from ofa.latency.plan import Plan
 from ofa.latency.rounds_file import append_round, begin_rounds, check_round, read_rounds
+from ofa.runtime.engine import EngineFiles
 from ofa.runtime.machine import Provenance
 from ofa.runtime.rounds import Round, largest_drift, latest_rounds, next_round
 from ofa.runtime.target import AbstractTarget
@@ -111,7 +112,9 @@ def _check_same(before: Provenance, now: Provenance, *, where: str) -> None:
         )
 
 
-def _measure(target: AbstractTarget, engines: dict[str, bytes], plan: Plan, index: int) -> Round:
+def _measure(
+    target: AbstractTarget, engines: dict[str, EngineFiles], plan: Plan, index: int
+) -> Round:
     """One round; a target that was cut off is asked again."""
     for _ in range(_TRIES - 1):
         try:
@@ -122,7 +125,7 @@ def _measure(target: AbstractTarget, engines: dict[str, bytes], plan: Plan, inde
 
 
 def _measure_once(
-    target: AbstractTarget, engines: dict[str, bytes], plan: Plan, index: int
+    target: AbstractTarget, engines: dict[str, EngineFiles], plan: Plan, index: int
 ) -> Round:
     protocol = plan.protocol
     timings = target.measure(

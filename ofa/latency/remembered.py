@@ -88,6 +88,7 @@ class Memory:
         return informative_plan(
             self.space,
             num=NUM_SUBNETS if num is None else num,
+            runtime=runs.runtime.name,
             threads=runs.threads or 1,
             batch=runs.batch,
             precision=runs.precision,

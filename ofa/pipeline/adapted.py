@@ -1,5 +1,8 @@
 """A known device and a few measured networks to a new device; and the networks to measure."""
 
+import logging
+import shlex
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -8,6 +11,9 @@ from ofa.errors import BadArtifact, OfaError
 from ofa.latency import Description, LatencyModel, Source, check_name, load_model
 from ofa.opened import find_checkpoint, open_supernet
 from ofa.pipeline.device import find_device, profile
+from ofa.runtime.loaders import LOADERS
+
+_log = logging.getLogger(__name__)
 
 
 def adapt_device(*, device: str, measured: Path, checkpoint: str, out: Path) -> LatencyModel:
@@ -60,8 +66,9 @@ def pack_networks(*, device: str, checkpoint: str, out: Path, num: int = 8) -> P
     Args:
         device: The device it resembles; the networks are as that one runs them.
         checkpoint: Whose subnets they are.
-        out: Zip file: ONNX files, ``networks.json`` to fill in, which ``adapt_device`` reads then,
-            and what to do in ``README.txt``.
+        out: Zip file: engines of the device's own runtime, if they can be built here, else ONNX
+            files; ``networks.json`` to fill in, which ``adapt_device`` reads then; and what to do,
+            in ``README.txt``.
         num: Networks to time, the largest and the smallest of the space among them.
 
     Returns:
@@ -78,22 +85,66 @@ def pack_networks(*, device: str, checkpoint: str, out: Path, num: int = 8) -> P
         raise OfaError(f"{num} networks are too few to adapt to; pack {MIN_NETWORKS} or more")
     runs = find_device(device).description
     space = open_supernet(find_checkpoint(checkpoint))[1].space
-    plan = informative_plan(space, num=num - 2, batch=runs.batch, precision=runs.precision)
-    files = {f"{name}.onnx": arch for name, arch in plan.by_name.items()}
+    runtime = _packed_runtime(runs)
+    plan = informative_plan(
+        space, num=num - 2, runtime=runtime, batch=runs.batch, precision=runs.precision
+    )
+    engines = {name: _renamed(plan.engine(name), name) for name in plan.names}
+    first = {name: next(iter(files)) for name, files in engines.items()}
     readme = _README.format(
-        num=len(files),
+        num=len(engines),
         device=device,
         checkpoint=checkpoint,
         runtime=runs.runtime.name,
         precision=runs.precision,
         images="1 image" if runs.batch == 1 else f"{runs.batch} images",
         threads="unknown" if runs.threads is None else runs.threads,
-        example=next(iter(files)),
+        kind=runtime,
+        program=_program(runtime, first[plan.names[0]], runs.threads or 1),
     )
-    contents = {file: plan.engine(arch.id) for file, arch in files.items()}
-    texts = {"networks.json": form(files), "README.txt": readme}
+    texts = {
+        "networks.json": form({first[name]: arch for name, arch in plan.by_name.items()}),
+        "README.txt": readme,
+    }
+    contents = {file: data for files in engines.values() for file, data in files.items()}
     write_archive(out, {**contents, **{name: text.encode() for name, text in texts.items()}})
     return out
+
+
+def _packed_runtime(runs: Description) -> str:
+    """The device's own runtime, if it builds such engines here; else that of ONNX files."""
+    from ofa.deploy.engines import PORTABLE_RUNTIME
+    from ofa.runtime import RUNTIMES
+
+    own = RUNTIMES.get(runs.runtime.name)
+    if own is None or own.name not in LOADERS or runs.batch != 1:
+        return PORTABLE_RUNTIME
+    if not own.available():
+        _log.warning(
+            "packed as ONNX files, which %s does not read; for its own, pip install '%s'",
+            own.name, own.requirement,
+        )  # fmt: skip
+        return PORTABLE_RUNTIME
+    return own.name if runs.precision in own.precisions else PORTABLE_RUNTIME
+
+
+def _renamed(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
+    return {f"{name}{Path(file).suffix}": content for file, content in files.items()}
+
+
+def _program(runtime: str, example: str, threads: int) -> str:
+    """What to say of the program of a runtime that times models, if it has one."""
+    from ofa.runtime.programs import PROGRAMS
+
+    return "".join(
+        _PROGRAM.format(
+            runtime=runtime,
+            tells=program.tells,
+            command=shlex.join([program.name, *program.arguments(example, threads, 100)]),
+        )
+        for program in PROGRAMS
+        if program.runtime == runtime
+    )
 
 
 def _refuse_another(path: Path, described: Description) -> None:
@@ -110,14 +161,11 @@ def _refuse_another(path: Path, described: Description) -> None:
 _README = """\
 These {num} neural networks are to be timed on a device that resembles {device}.
 
-1. Time each ONNX file there, {images} a run, with the runtime and the threads that will be used;
-   {device} was measured with {runtime} in {precision}, threads: {threads}. If your runtime
-   reads no ONNX, convert the files for it. Close other programs, plug the device in, warm up, and
-   take the median of 30 runs or more, in milliseconds. ONNX Runtime's own program, which can be
-   built for phones, tells it as P50, in seconds:
-
-       onnxruntime_perf_test -e cpu -m times -r 100 -x THREADS -o 99 -I -s {example}
-
+1. Time each network there, {images} a run, with the runtime and the threads that will be used;
+   {device} was measured with {runtime} in {precision}, threads: {threads}. The files are for
+   {kind}; convert them if your runtime reads no such files. Close other programs, plug the device
+   in, warm up, and take the median of 30 runs or more, in milliseconds.
+{program}
 2. Write each median into networks.json, in place of the null beside its file. Remove the networks
    that were not timed.
 
@@ -126,4 +174,9 @@ These {num} neural networks are to be timed on a device that resembles {device}.
        ofa devices adapt {device} --measured networks.json --checkpoint {checkpoint} --out my-phone
 
 The weights are random: latency does not depend on them.
+"""
+_PROGRAM = """\
+   The program of {runtime} that times models, built for the device, tells it as {tells}:
+
+       {command}
 """

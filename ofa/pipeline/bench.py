@@ -48,10 +48,10 @@ def bench(
     Args:
         bundle: A folder, or an archive.
         target: ``local``, ``ssh://[user@]host[:port]`` or ``adb:<serial>``; another device than
-            this one times its ONNX engines, one image a run.
+            this one times the engines of the runtimes that it has, one image a run.
         batches: Images a run; ``None`` takes 1, 8 and 32 here.
         compile: Whether to time ``torch.compile`` as well, which takes a C++ compiler and a minute.
-        python: Interpreter of an ssh target, with numpy and ONNX Runtime.
+        python: Interpreter of an ssh target, with numpy and the runtimes.
         benchmark: Program that times a model on an adb target, built for it.
         ssh_config: Configuration of ssh to use in place of the user's own.
 
@@ -61,19 +61,29 @@ def bench(
     """
     from ofa.deploy import load_bundle
     from ofa.deploy.bench import bench_engines, bench_remote, bench_torch
-    from ofa.runtime import describe_machine, open_target
+    from ofa.runtime import open_target
 
     if target != "local" and (compile or batches is not None):
         raise OfaError(
-            f"{target}: times ONNX engines, one image a run; leave out --batches and --compile"
+            f"{target}: times engines one image a run; leave out --batches and --compile"
         )
     loaded = load_bundle(bundle)
     if target != "local":
-        device = open_target(target, python=python, benchmark=benchmark, ssh_config=ssh_config)
-        remote = bench_remote(loaded, device, threads=threads, repeats=repeats)
+        remote = bench_remote(
+            loaded,
+            lambda runtime: open_target(
+                target,
+                runtime=runtime,
+                python=python,
+                benchmark=benchmark,
+                ssh_config=ssh_config,
+            ),
+            threads=threads,
+            repeats=repeats,
+        )
         return Benched(
             path=bundle,
-            machine=device.describe().machine,
+            machine=remote.machine,
             speeds=remote.speeds,
             memory_mb={},
             left_out=remote.left_out,
@@ -92,7 +102,7 @@ def bench(
         )
     return Benched(
         path=bundle,
-        machine=describe_machine(),
+        machine=engines.machine,
         speeds=tuple(speed for part in parts for speed in part.speeds),
         memory_mb=engines.memory_mb,
         left_out={name: reason for part in parts for name, reason in part.left_out.items()},

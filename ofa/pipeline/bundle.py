@@ -18,7 +18,7 @@ from ofa.opened import (
     open_supernet,
     predictor_rmse,
 )
-from ofa.pipeline.device import profile, target_of
+from ofa.pipeline.device import profile, timing_target
 from ofa.run_files import SubnetNotes, read_front
 from ofa.shipped import shipped
 
@@ -145,7 +145,7 @@ def prepare(
         notes=notes,
         outcome=outcome,
         device=found,
-        target=None if found.description.target == "none" else target_of(found),
+        target=timing_target(found, runtime=request.runtime),
         model=profile(device=named, checkpoint=checkpoint),
         request=request,
         input_type=wish.input,

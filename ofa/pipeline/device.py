@@ -7,7 +7,8 @@ from ofa import artifacts
 from ofa.errors import BadArtifact, NoisyMachine, OfaError
 from ofa.latency import Device, Evidence, LatencyModel, list_devices, load_device, load_model
 from ofa.opened import find_checkpoint, open_supernet
-from ofa.runtime import AbstractTarget, open_target
+from ofa.runtime import RUNTIMES, AbstractTarget, open_target
+from ofa.runtime.loaders import LOADERS
 from ofa.shipped import shipped
 
 if TYPE_CHECKING:
@@ -67,12 +68,16 @@ def profile(
     )
 
 
-def target_of(device: Device) -> AbstractTarget:
+def target_of(device: Device, *, runtime: str | None = None) -> AbstractTarget:
     """The target at the address of a device.
 
+    Args:
+        runtime: What runs the engines; ``None`` takes the device's own.
+
     Raises:
-        BadArtifact: If nobody here can reach it.
-        TargetFailure: If its description lacks what the address needs.
+        BadArtifact: If nobody here can reach it, or what computes there is no CPU.
+        TargetFailure: If its description lacks what the address needs, or names a runtime that is
+            not timed there.
     """
     runs = device.description
     if runs.target == "none":
@@ -80,8 +85,25 @@ def target_of(device: Device) -> AbstractTarget:
             f"{device.folder / 'device.yaml'}: nobody here can reach the device (target: none); "
             "give an address, or carry a bundle there: ofa profile --pack"
         )
+    if runs.hardware.unit != "cpu":
+        raise BadArtifact(
+            f"{device.folder / 'device.yaml'}: engines are timed on CPUs alone, but the unit is "
+            f"{runs.hardware.unit}; time a few networks there yourself: ofa devices adapt --pack"
+        )
     benchmark = device.folder / runs.benchmark if runs.benchmark else None
-    return open_target(runs.target, python=runs.python, benchmark=benchmark)
+    return open_target(
+        runs.target,
+        runtime=runtime or runs.runtime.name,
+        python=runs.python,
+        benchmark=benchmark,
+    )
+
+
+def timing_target(device: Device, *, runtime: str) -> AbstractTarget | None:
+    """The target that times engines of a runtime on a device; ``None`` if nothing does."""
+    runs = device.description
+    is_timed = runs.hardware.unit == "cpu" and runtime in LOADERS
+    return None if runs.target == "none" or not is_timed else target_of(device, runtime=runtime)
 
 
 def check_profile(*, device: str, checkpoint: str, num: int, seed: int = 1) -> Evidence:
@@ -123,15 +145,27 @@ def pack_profile(*, device: str, checkpoint: str, out: Path, num: int | None = N
 
     found = find_device(device)
     plan = _memory(found, checkpoint).plan(num)
+    if plan.runtime not in LOADERS:
+        raise BadArtifact(
+            f"{found.folder / 'device.yaml'}: no program that times {plan.runtime} can be packed, "
+            f"only one for {', '.join(LOADERS)}; time a few networks there yourself: "
+            "ofa devices adapt --pack"
+        )
     asked = "" if num is None else f" --num {num}"
     data = bundle(
         ((name, plan.engine(name)) for name in plan.names),
         names=plan.names,
+        runtime=plan.runtime,
         threads=plan.threads,
         protocol=plan.protocol,
         identity=plan.identity(),
         readme=_README.format(
-            file=out.name, device=device, checkpoint=checkpoint, asked=asked, num=len(plan.archs)
+            file=out.name,
+            device=device,
+            checkpoint=checkpoint,
+            asked=asked,
+            num=len(plan.archs),
+            package=RUNTIMES[plan.runtime].distribution,
         ),
     )
     artifacts.write_atomically(out, data)
@@ -186,9 +220,9 @@ def _is_stale(device: Device, kept: "Remembered") -> bool:
 _README = """\
 This file times {num} neural networks on the device that runs it, for: ofa profile --device {device}
 
-It needs Python 3.10 or newer with numpy and onnxruntime:
+It needs Python 3.10 or newer with numpy and {package}:
 
-    pip install numpy onnxruntime
+    pip install numpy {package}
 
 Close other programs, plug the device in, and run it as it is; there is nothing to unpack:
 

@@ -1,8 +1,8 @@
-"""An Android device that adb reaches, timed by a benchmark program that the user built for it.
+"""An Android device that adb reaches, timed by a benchmark program that the user has for it.
 
-The program is ONNX Runtime's ``onnxruntime_perf_test``, since engines are ONNX files here. It times
-one model at a time, so the models take turns, pass by pass, and the median over the passes counts.
-Files lie in a folder of their own on the device and go afterwards.
+The program is one of ``ofa.runtime.programs``. It times one model at a time, so the models take
+turns, pass by pass, and the median over the passes counts. Files lie in a folder of their own on
+the device and go afterwards.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ import numpy as np
 
 from ofa import artifacts
 from ofa.errors import Disconnected, TargetFailure
+from ofa.runtime.engine import EngineFiles
 from ofa.runtime.machine import Provenance
+from ofa.runtime.programs import Sample, program_of
 from ofa.runtime.target import AbstractTarget
 from ofa.runtime.timing import Timing, utc_now
 
@@ -30,50 +32,12 @@ _ABSENT = ("not found", "no devices", "offline", "closed", "unauthorized", "cann
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
-    """What one run of a benchmark program tells.
-
-    Attributes:
-        lowest_ms: Fastest inference.
-        median_ms: Median, or the mean where the program tells no median.
-        p90_ms: A tenth of the inferences took more; the mean where the program tells nothing.
-    """
-
-    lowest_ms: float
-    median_ms: float
-    p90_ms: float
-
-
-def perf_test_command(program: str, model: str, *, threads: int, repeats: int) -> list[str]:
-    """The command line of ``onnxruntime_perf_test``, which warms up once by itself."""
-    return [program, "-e", "cpu", "-m", "times", "-r", str(repeats), "-x", str(threads),
-            "-o", "99", "-I", "-s", model, f"{model}.result"]  # fmt: skip
-
-
-def read_perf_test(output: str) -> Sample:
-    """What ``onnxruntime_perf_test`` printed.
-
-    Raises:
-        TargetFailure: If it printed something else.
-    """
-    found = {
-        name: re.search(rf"{name} Latency(?: is|:) ([0-9.eE+-]+) s", output)
-        for name in ("Min", "P50", "P90")
-    }
-    return _sample([float(match[1]) * 1e3 for match in found.values() if match], output)
-
-
-PERF_TEST = "onnxruntime_perf_test"
-"""Name of the program, by which it is known."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class AdbTarget(AbstractTarget):
     """A device behind adb.
 
     Attributes:
         serial: Serial number, see ``adb devices``.
-        benchmark: Program that times a model there, built for the device.
+        benchmark: Program that times a model there, built for the device; it runs one runtime.
     """
 
     serial: str
@@ -85,7 +49,7 @@ class AdbTarget(AbstractTarget):
         Raises:
             TargetFailure: If it cannot be reached, or the program is not understood.
         """
-        self._check_program()
+        runtime = program_of(self.benchmark.name).runtime
         program = artifacts.read_bytes(self.benchmark)
         cpu = "/sys/devices/system/cpu/cpu0/cpufreq"
         model = self._told("getprop", "ro.product.model") or self._told("uname", "-n")
@@ -97,7 +61,7 @@ class AdbTarget(AbstractTarget):
         return Provenance(
             machine=", ".join(part for part in (model, chip, self.serial) if part),
             system=f"Android {release}" if release else self._told("uname", "-sr") or "unknown",
-            runtime="onnxruntime",
+            runtime=runtime,
             runtime_version=f"{self.benchmark.name} {hashlib.sha256(program).hexdigest()[:12]}",
             governor=self._told("cat", f"{cpu}/scaling_governor"),
             clock_mhz=khz / 1e3 if khz else None,
@@ -107,48 +71,39 @@ class AdbTarget(AbstractTarget):
         )
 
     def measure(
-        self, engines: Mapping[str, bytes], *, threads: int, warmup: int, repeats: int
+        self, engines: Mapping[str, EngineFiles], *, threads: int, warmup: int, repeats: int
     ) -> dict[str, Timing]:
         """Timings of engines, by name, which take turns.
 
-        ``p10_ms`` is the median over the passes of the fastest inference, since the program
-        tells no 10th percentile.
+        ``p10_ms`` is the median over the passes of the fastest inference, or of the fastest but for
+        one in twenty, since no program tells a 10th percentile.
 
         Raises:
             Disconnected: If the device went away.
             TargetFailure: If the program fails, or prints what is not understood.
         """
-        self._check_program()
+        asked = program_of(self.benchmark.name)
         passes = min(_PASSES, repeats)
         each = -(-repeats // passes)
         program = f"{_FOLDER}/{self.benchmark.name}"
-        models = {name: f"{_FOLDER}/{index}.onnx" for index, name in enumerate(engines)}
+        models = {name: f"{_FOLDER}/{index}{asked.suffix}" for index, name in enumerate(engines)}
         samples: dict[str, list[Sample]] = {name: [] for name in engines}
         try:
             self._shell("mkdir", "-p", _FOLDER)
             self._adb("push", str(self.benchmark), program)
             self._shell("chmod", "700", program)
-            for name, engine in engines.items():
-                self._push(engine, models[name])
+            for name, files in engines.items():
+                self._push(next(iter(files.values())), models[name])
             for _ in range(passes):
                 for name, model in models.items():
-                    output = self._shell(
-                        *perf_test_command(program, model, threads=threads, repeats=each)
-                    )
-                    samples[name].append(read_perf_test(output))
+                    output = self._shell(program, *asked.arguments(model, threads, each))
+                    samples[name].append(asked.read(output))
         finally:
             self._told("rm", "-r", "-f", _FOLDER)
         return {name: _timing(taken, repeats=passes * each) for name, taken in samples.items()}
 
     def __str__(self) -> str:
         return f"adb:{self.serial}"
-
-    def _check_program(self) -> None:
-        if self.benchmark.name != PERF_TEST:
-            raise TargetFailure(
-                f"{self.benchmark}: is no benchmark program known here; build {PERF_TEST} for the "
-                "device, and keep its name"
-            )
 
     def _push(self, engine: bytes, there: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -167,7 +122,7 @@ class AdbTarget(AbstractTarget):
     def _adb(self, *words: str) -> str:
         done = self._run(*words)
         if done.returncode == 0:
-            return done.stdout
+            return done.stdout + done.stderr  # programs tell their figures in either
         lines = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
         raise TargetFailure(f"{self}: {shlex.join(words)[:120]} failed there ({lines[-1]})")
 
@@ -198,16 +153,8 @@ class AdbTarget(AbstractTarget):
         return done
 
 
-def _sample(figures_ms: Sequence[float], output: str) -> Sample:
-    if len(figures_ms) != 3 or not 0 < figures_ms[0] <= figures_ms[1] <= figures_ms[2] < 3.6e6:
-        shown = " ".join(output.split())[-200:] or "nothing"
-        raise TargetFailure(f"the benchmark program prints no statistics known here: {shown}")
-    lowest_ms, median_ms, p90_ms = figures_ms
-    return Sample(lowest_ms=lowest_ms, median_ms=median_ms, p90_ms=p90_ms)
-
-
 def _timing(samples: Sequence[Sample], *, repeats: int) -> Timing:
-    figures = [(sample.lowest_ms, sample.median_ms, sample.p90_ms) for sample in samples]
+    figures = [(sample.lowest_ms, sample.median_ms, sample.high_ms) for sample in samples]
     p10_ms, median_ms, p90_ms = (float(ms) for ms in np.median(figures, axis=0))
     return Timing(median_ms=median_ms, p10_ms=p10_ms, p90_ms=p90_ms, repeats=repeats)
 

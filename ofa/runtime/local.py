@@ -1,34 +1,45 @@
 """This machine as a target."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ofa.errors import TargetFailure
+from ofa.runtime.engine import EngineFiles
+from ofa.runtime.loaders import load
 from ofa.runtime.machine import Provenance
-from ofa.runtime.runner import Run, measure, onnxruntime_provenance, onnxruntime_run
+from ofa.runtime.quiet import silent_stderr
+from ofa.runtime.runner import circumstances
+from ofa.runtime.runtimes import RUNTIMES
 from ofa.runtime.target import AbstractTarget
-from ofa.runtime.timing import Timing
+from ofa.runtime.timing import Timing, measure_ms
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalTarget(AbstractTarget):
-    """This machine, under ONNX Runtime on the CPU unless told otherwise.
+    """This machine, on the CPU.
 
     Attributes:
-        load: Makes one synchronous run of an ONNX file with so many threads; another runtime, such
-            as TensorRT, is another function.
-        describe_runtime: The circumstances under that runtime, now.
+        runtime: What runs the engines.
     """
 
-    load: Callable[[bytes, int], Run] = onnxruntime_run
-    describe_runtime: Callable[[], Provenance] = onnxruntime_provenance
+    runtime: str
 
     def describe(self) -> Provenance:
-        """What this machine is, and its state now."""
-        return self.describe_runtime()
+        """What this machine is, and its state now.
+
+        Raises:
+            TargetFailure: If the runtime is not installed.
+        """
+        try:
+            return circumstances(self.runtime)
+        except ModuleNotFoundError as error:
+            raise TargetFailure(
+                f"this machine: {self.runtime} is not installed; pip install "
+                f"'{RUNTIMES[self.runtime].requirement}'"
+            ) from error
 
     def measure(
-        self, engines: Mapping[str, bytes], *, threads: int, warmup: int, repeats: int
+        self, engines: Mapping[str, EngineFiles], *, threads: int, warmup: int, repeats: int
     ) -> dict[str, Timing]:
         """Interleaved timings of engines, by name.
 
@@ -36,6 +47,8 @@ class LocalTarget(AbstractTarget):
             TargetFailure: If the runtime cannot load one of them.
         """
         try:
-            return measure(engines, threads=threads, warmup=warmup, repeats=repeats, load=self.load)
+            with silent_stderr():  # libraries tell there what they compute with
+                runs = [load(self.runtime, files, threads) for files in engines.values()]
         except RuntimeError as error:
             raise TargetFailure(f"this machine: {' '.join(str(error).split())}") from error
+        return dict(zip(engines, measure_ms(runs, warmup=warmup, repeats=repeats), strict=True))

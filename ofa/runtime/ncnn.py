@@ -5,13 +5,10 @@ engine holds the weights in half precision. ncnn knows no types of inputs, so th
 the graph says what the numbers of an image are: ``uint8`` from 0 to 255, ``float32`` from 0 to 1.
 """
 
-import os
 import re
 import subprocess
 import tempfile
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -28,23 +25,14 @@ from ofa.runtime.engine import (
     engine_file,
     optional_module,
 )
+from ofa.runtime.loaders import NCNN_INPUT, ncnn_classifier, ncnn_image
 from ofa.runtime.quantization import UNSIGNED
 from ofa.runtime.quiet import silent_stderr
 
 GRAPH_FILE = "engine.param"
 WEIGHTS_FILE = "engine.bin"
 
-_INPUT, _OUTPUT = "in0", "out0"  # as pnnx names them
-_INPUT_LINE = re.compile(
-    rf"^Input +(?P<type>uint8|float32) +0 1 {_INPUT} 0=(?P<width>\d+) 1=(?P<height>\d+) "
-    r"2=(?P<channels>\d+)$",
-    flags=re.MULTILINE,
-)
 _MAX_ELEMENTS = 2**26  # of an image
-_LOWER_PRECISIONS = (
-    "use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic",
-    "use_bf16_packed", "use_bf16_storage",
-)  # fmt: skip
 
 
 class NcnnSession(AbstractSession):
@@ -55,20 +43,14 @@ class NcnnSession(AbstractSession):
     """
 
     def __init__(self, files: EngineFiles, *, threads: int = 1) -> None:
-        self._ncnn = _library()
         graph, weights = (engine_file(files, name) for name in (GRAPH_FILE, WEIGHTS_FILE))
         input_type, shape = _image_of(graph)
-        self._net = self._ncnn.Net()
-        self._net.opt.num_threads = threads
-        for option in _LOWER_PRECISIONS:
-            setattr(self._net.opt, option, False)
-        with tempfile.TemporaryDirectory() as folder, silent_stderr():
-            paths = Path(folder) / GRAPH_FILE, Path(folder) / WEIGHTS_FILE
-            for path, content in zip(paths, (graph, weights), strict=True):
-                artifacts.write_atomically(path, content)
-            if self._net.load_param(str(paths[0])) or self._net.load_model(str(paths[1])):
-                raise _refusal()
-            logits = self._logits(np.zeros(shape, np.float32))
+        with silent_stderr():
+            try:
+                self._classify = ncnn_classifier(graph, weights, threads)
+                logits = self._classify(np.zeros(shape, np.float32))
+            except RuntimeError as error:
+                raise _refusal() from error
         if logits.ndim != 1:
             raise _refusal()
         self._engine = Engine(
@@ -86,20 +68,11 @@ class NcnnSession(AbstractSession):
     def run(self, images: np.ndarray) -> Float32[np.ndarray, "n classes"]:
         """Logits of images given as ``input_type[n, in_channels, resolution, resolution]``."""
         check_images(images, self._engine)
-        return np.stack([self._logits(image) for image in images.astype(np.float32)])
+        return np.stack([self._classify(image) for image in images.astype(np.float32)])
 
     def describe(self) -> Engine:
         """What the engine is, for manifests and reports."""
         return self._engine
-
-    def _logits(self, image: np.ndarray) -> np.ndarray:
-        run = self._net.create_extractor()
-        # A copy that ncnn owns: layers that compute in place end the process on any other memory.
-        run.input(_INPUT, self._ncnn.Mat(np.ascontiguousarray(image)).clone())
-        failed, logits = run.extract(_OUTPUT)
-        if failed:
-            raise _refusal()
-        return np.array(logits)
 
 
 def _refusal() -> BadArtifact:
@@ -108,37 +81,21 @@ def _refusal() -> BadArtifact:
     )
 
 
-@cache
-def _library() -> Any:
-    """ncnn; its OpenMP reads once, as it is loaded, that threads which wait shall not spin.
-
-    Where they are more than the cores that are free, spinning makes a run ten times as slow.
-    """
-    name = "OMP_WAIT_POLICY"
-    before = os.environ.get(name)
-    os.environ.setdefault(name, "PASSIVE")
-    try:
-        return optional_module("ncnn")
-    finally:
-        if before is None:
-            del os.environ[name]
-
-
 def _image_of(graph: bytes) -> tuple[str, tuple[int, int, int]]:
     """Type and shape of the image that a graph takes.
 
     Raises:
         BadArtifact: If its first line does not tell.
     """
-    found = _INPUT_LINE.search(graph.decode("ascii", errors="replace"))
-    if found is None:
-        raise BadArtifact(f"engine: {GRAPH_FILE} is no ncnn graph of ofa; deploy it again")
-    channels, height, width = (int(found[side]) for side in ("channels", "height", "width"))
+    try:
+        input_type, (channels, height, width) = ncnn_image(graph)
+    except RuntimeError as error:
+        raise BadArtifact(f"engine: {GRAPH_FILE} {error}; deploy it again") from error
     if height != width or not 0 < channels * height * width <= _MAX_ELEMENTS:
         raise BadArtifact(
             f"engine: takes images of {channels}x{height}x{width}; give an engine of ofa"
         )
-    return found["type"], (channels, height, width)
+    return input_type, (channels, height, width)
 
 
 def _build(source: Source, capability: str | None) -> EngineFiles:
@@ -159,8 +116,8 @@ def _build(source: Source, capability: str | None) -> EngineFiles:
                 "choose --runtime onnxruntime"
             )
         text = artifacts.read_bytes(graph).decode("ascii")
-        image = f"{input_type} 0 1 {_INPUT} 0={width} 1={height} 2={channels}"
-        text = re.sub(rf"{_INPUT} +0 1 {_INPUT}$", image, text, count=1, flags=re.MULTILINE)
+        image = f"{input_type} 0 1 {NCNN_INPUT} 0={width} 1={height} 2={channels}"
+        text = re.sub(rf"{NCNN_INPUT} +0 1 {NCNN_INPUT}$", image, text, count=1, flags=re.MULTILINE)
         return {GRAPH_FILE: text.encode(), WEIGHTS_FILE: artifacts.read_bytes(weights)}
 
 

@@ -1,8 +1,8 @@
-"""Times the ONNX files of a bundle on the device that runs it; see ``ofa.runtime.bundle``.
+"""Times the engines of a bundle on the device that runs it; see ``ofa.runtime.bundle``.
 
-It needs Python 3.10, numpy and ONNX Runtime, and nothing else. Each round is written at once, so
-that a second start goes on where the first was cut off. With ``--print`` one round is timed and
-printed, which is what an ssh target reads.
+It needs Python 3.10, numpy and the library of one runtime, and nothing else. Each round is written
+at once, so that a second start goes on where the first was cut off. With ``--print`` one round is
+timed and printed, which is what an ssh target reads.
 """
 
 import argparse
@@ -10,13 +10,11 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ofa.runtime.loaders import load, version_of
 from ofa.runtime.machine import Provenance, provenance
 from ofa.runtime.rounds import Protocol, Round, in_rounds, largest_drift, next_round
 from ofa.runtime.timing import Timing, measure_ms
@@ -25,58 +23,10 @@ ANSWER = "ofa-answer "
 """What the one line begins with that an ssh target looks for."""
 PLAN, ENGINES = "plan.json", "engines/"
 
-Run = Callable[[], object]
 
-
-def onnxruntime_provenance() -> Provenance:
-    """The circumstances on this machine, now, under ONNX Runtime."""
-    import onnxruntime
-
-    return provenance(runtime="onnxruntime", runtime_version=onnxruntime.__version__)
-
-
-def onnxruntime_run(engine: bytes, threads: int) -> Run:
-    """One run of an ONNX file on zeros; a batch that the file leaves open is 1.
-
-    Threads wait without spinning, and the graph is optimized fully, as where subnets are deployed.
-
-    Raises:
-        RuntimeError: If ONNX Runtime cannot load it.
-    """
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors  # type: ignore[attr-defined]
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.x64quantprecision", "1")  # as where accuracy is told
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(engine, options, providers=["CPUExecutionProvider"])
-    except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf,
-            errors.NotImplemented, errors.RuntimeException) as error:  # fmt: skip
-        version = onnxruntime.__version__
-        raise RuntimeError(f"ONNX Runtime {version} cannot load an engine ({error})") from error
-    inputs = {}
-    for node in session.get_inputs():
-        shape = [size if isinstance(size, int) else 1 for size in node.shape]
-        inputs[node.name] = np.zeros(shape, _NUMPY_TYPES[node.type])
-    return lambda: session.run(None, inputs)
-
-
-def measure(
-    engines: Mapping[str, bytes],
-    *,
-    threads: int,
-    warmup: int,
-    repeats: int,
-    load: Callable[[bytes, int], Run] = onnxruntime_run,
-) -> dict[str, Timing]:
-    """Interleaved timings of engines, by name."""
-    runs = [load(engine, threads) for engine in engines.values()]
-    return dict(zip(engines, measure_ms(runs, warmup=warmup, repeats=repeats)))
+def circumstances(runtime: str) -> Provenance:
+    """The circumstances on this machine, now, under a runtime of ``ofa.runtime.loaders``."""
+    return provenance(runtime=runtime, runtime_version=version_of(runtime))
 
 
 def main(archive: str, argv: list[str]) -> int:
@@ -106,7 +56,7 @@ def main(archive: str, argv: list[str]) -> int:
 def _first_round(bundle: zipfile.ZipFile, plan: dict[str, Any]) -> dict[str, Any]:
     """The first round, or the circumstances alone where there are no engines."""
     if not plan["names"]:
-        return {"provenance": asdict(onnxruntime_provenance())}
+        return {"provenance": asdict(circumstances(plan["runtime"]))}
     return asdict(_round(bundle, plan, 0))
 
 
@@ -128,13 +78,23 @@ def _all_rounds(bundle: zipfile.ZipFile, plan: dict[str, Any], out: Path) -> str
 def _round(bundle: zipfile.ZipFile, plan: dict[str, Any], index: int) -> Round:
     protocol = Protocol(**plan["protocol"])
     names = in_rounds(plan["names"], protocol)[index]
-    timings = measure(
-        {name: bundle.read(f"{ENGINES}{name}.onnx") for name in names},
-        threads=plan["threads"],
-        warmup=protocol.warmup,
-        repeats=protocol.repeats,
+    runs = [load(plan["runtime"], _files(bundle, name), plan["threads"]) for name in names]
+    timings = measure_ms(runs, warmup=protocol.warmup, repeats=protocol.repeats)
+    return Round(
+        index=index,
+        timings=dict(zip(names, timings)),
+        provenance=circumstances(plan["runtime"]),
     )
-    return Round(index=index, timings=timings, provenance=onnxruntime_provenance())
+
+
+def _files(bundle: zipfile.ZipFile, engine: str) -> dict[str, bytes]:
+    """The files of an engine, in the order in which they were packed."""
+    folder = f"{ENGINES}{engine}/"
+    return {
+        path.removeprefix(folder): bundle.read(path)
+        for path in bundle.namelist()
+        if path.startswith(folder)
+    }
 
 
 def _resume(out: Path, plan: dict[str, Any]) -> list[Round]:
@@ -152,7 +112,7 @@ def _resume(out: Path, plan: dict[str, Any]) -> list[Round]:
         rounds = [_parse(line) for line in lines]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OSError(f"{out}: holds a damaged line; choose another --out") from error
-    here = onnxruntime_provenance().identity
+    here = circumstances(plan["runtime"]).identity
     if rounds and rounds[-1].provenance.identity != here:
         raise OSError(f"{out}: was begun on {rounds[-1].provenance.identity}, but this is {here}")
     with out.open("r+b") as file:
@@ -174,10 +134,3 @@ def _append(out: Path, body: dict[str, Any]) -> None:
         file.write(json.dumps(body).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-_NUMPY_TYPES = {
-    "tensor(uint8)": np.uint8,
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-}

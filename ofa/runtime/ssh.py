@@ -1,4 +1,4 @@
-"""A board or server that ssh reaches, timed by its own Python and ONNX Runtime.
+"""A board or server that ssh reaches, timed by its own Python and the library of a runtime.
 
 The system's ``ssh`` connects, so keys, jump hosts and ``~/.ssh/config`` work as the user has them.
 Host keys are always checked. One connection sends one bundle, which lies in a temporary file while
@@ -14,6 +14,7 @@ from pathlib import Path
 from ofa import artifacts
 from ofa.errors import BadArtifact, Disconnected, TargetFailure
 from ofa.runtime.bundle import bundle
+from ofa.runtime.engine import EngineFiles
 from ofa.runtime.machine import Provenance
 from ofa.runtime.rounds import Protocol, Round
 from ofa.runtime.runner import ANSWER
@@ -51,12 +52,14 @@ class SshTarget(AbstractTarget):
 
     Attributes:
         address: Host, user and port.
-        python: Interpreter there, with numpy and ONNX Runtime.
+        python: Interpreter there, with numpy and the library of the runtime.
+        runtime: What runs the engines.
         config: Configuration of ssh in place of the user's own.
     """
 
     address: Address
     python: str
+    runtime: str
     config: Path | None = None
 
     def describe(self) -> Provenance:
@@ -69,7 +72,7 @@ class SshTarget(AbstractTarget):
         return artifacts.parse(Provenance, answer.get("provenance"), where=f"{self}: provenance")
 
     def measure(
-        self, engines: Mapping[str, bytes], *, threads: int, warmup: int, repeats: int
+        self, engines: Mapping[str, EngineFiles], *, threads: int, warmup: int, repeats: int
     ) -> dict[str, Timing]:
         """Interleaved timings of engines, by name, in one connection.
 
@@ -105,10 +108,16 @@ class SshTarget(AbstractTarget):
         return f"ssh://{user}{self.address.host}{port}"
 
     def _answer(
-        self, engines: Mapping[str, bytes], *, threads: int, protocol: Protocol
+        self, engines: Mapping[str, EngineFiles], *, threads: int, protocol: Protocol
     ) -> dict[str, object]:
         """What the bundle of some engines answers."""
-        data = bundle(engines.items(), names=engines, threads=threads, protocol=protocol)
+        data = bundle(
+            engines.items(),
+            names=engines,
+            runtime=self.runtime,
+            threads=threads,
+            protocol=protocol,
+        )
         try:
             done = subprocess.run(
                 self._command(), input=data, capture_output=True, timeout=_TIMEOUT_S
@@ -170,6 +179,6 @@ class SshTarget(AbstractTarget):
         if code in (126, 127):
             return TargetFailure(
                 f"{self}: cannot run {self.python!r} there; name an interpreter with numpy and "
-                "onnxruntime by --python, or in device.yaml: python: /path/to/python3"
+                f"{self.runtime} by --python, or in device.yaml: python: /path/to/python3"
             )
         return TargetFailure(f"{self}: its Python ended with status {code} ({reason})")

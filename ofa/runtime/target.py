@@ -13,6 +13,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ofa.errors import TargetFailure
+from ofa.runtime.engine import EngineFiles
+from ofa.runtime.loaders import LOADERS
 from ofa.runtime.machine import Provenance
 from ofa.runtime.timing import Timing
 
@@ -30,12 +32,12 @@ class AbstractTarget(ABC):
 
     @abstractmethod
     def measure(
-        self, engines: Mapping[str, bytes], *, threads: int, warmup: int, repeats: int
+        self, engines: Mapping[str, EngineFiles], *, threads: int, warmup: int, repeats: int
     ) -> dict[str, Timing]:
         """Interleaved timings of engines, by name.
 
         Args:
-            engines: Name and ONNX file of each; an engine's own input tells the batch.
+            engines: Name and files of each; an engine's own input tells the batch.
             threads: Threads of the runtime.
             warmup: Runs of each that come before those that count, at least 1.
             repeats: Samples of each.
@@ -96,6 +98,7 @@ def parse_address(text: str) -> Address:
 def open_target(
     address: str,
     *,
+    runtime: str = "onnxruntime",
     python: str = "python3",
     benchmark: Path | None = None,
     ssh_config: Path | None = None,
@@ -103,29 +106,34 @@ def open_target(
     """The device at an address; nothing is sent before it is asked something.
 
     Args:
-        python: Interpreter on an ssh device, with numpy and ONNX Runtime.
-        benchmark: Binary that times a model on an adb device, built for it: ONNX Runtime's
-            ``onnxruntime_perf_test``.
+        runtime: What runs the engines, one of ``LOADERS``; of an adb device the benchmark says it.
+        python: Interpreter on an ssh device, with numpy and the library of the runtime.
+        benchmark: Binary that times a model on an adb device, built for it: one of ``PROGRAMS``.
         ssh_config: Configuration of ssh to use in place of the user's own.
 
     Raises:
-        TargetFailure: If the address is none, or no benchmark is given where one is needed.
+        TargetFailure: If the address is none, the runtime is not timed there, or no benchmark is
+            given where one is needed.
     """
     parsed = parse_address(address)
+    if parsed.kind != "adb" and runtime not in LOADERS:
+        raise TargetFailure(
+            f"runtime: {runtime!r} is not timed at {address}; use one of {', '.join(LOADERS)}"
+        )
     if parsed.kind == "local":
         from ofa.runtime.local import LocalTarget
 
-        return LocalTarget()
+        return LocalTarget(runtime=runtime)
     if parsed.kind == "ssh":
         from ofa.runtime.ssh import SshTarget
 
-        return SshTarget(address=parsed, python=python, config=ssh_config)
+        return SshTarget(address=parsed, python=python, runtime=runtime, config=ssh_config)
     from ofa.runtime.adb import AdbTarget
 
     if benchmark is None:
         raise TargetFailure(
             f"target: {address} needs a program that times models there; name it by --benchmark, "
-            "or in device.yaml: benchmark: path/to/onnxruntime_perf_test"
+            "or in device.yaml: benchmark: path/to/onnxruntime_perf_test, or …/benchmark_model"
         )
     return AdbTarget(serial=parsed.host, benchmark=benchmark)
 

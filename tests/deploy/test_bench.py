@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import onnx
 import pytest
 
@@ -10,18 +11,19 @@ from ofa.deploy.bench import bench_remote
 from ofa.deploy.bundle import Bundle, bundle_contents, write_bundle
 from ofa.deploy.manifest import Origin
 from ofa.errors import BadArtifact, OfaError, TargetFailure
-from ofa.runtime import AbstractTarget, Provenance, Timing
+from ofa.runtime import RUNTIMES, AbstractTarget, Provenance, Source, Timing
 
 
 @dataclass(frozen=True)
 class Board(AbstractTarget):
     """A device that takes 2 ms for anything, and keeps what it was sent."""
 
-    sent: list[bytes] = field(default_factory=list)
+    runtime: str = "onnxruntime"
+    sent: list[dict[str, bytes]] = field(default_factory=list)
 
     def describe(self):
         return Provenance(
-            machine="a board", system="Linux", runtime="onnxruntime", runtime_version="1.0"
+            machine="a board", system="Linux", runtime=self.runtime, runtime_version="1.0"
         )
 
     def measure(self, engines, *, threads, warmup, repeats):
@@ -42,12 +44,47 @@ def bundle(manifest, engine, tmp_path):
 def test_engines_are_timed_elsewhere_one_image_a_run(bundle, engine):
     board = Board()
 
-    found = bench_remote(bundle, board, threads=[1, 4], repeats=9)
+    found = bench_remote(bundle, lambda _: board, threads=[1, 4], repeats=9)
 
     assert [(speed.threads, speed.batch, speed.images_per_s) for speed in found.speeds] == [
         (1, 1, 500), (4, 1, 500),
     ]  # fmt: skip
-    assert board.sent == [engine, engine]
+    assert board.sent == [{"engine.onnx": engine}] * 2
+    assert found.machine == "a board"
+
+
+@pytest.fixture
+def two_engines(bundle, engine, net):
+    """The same, with an engine of ncnn beside the portable one."""
+    source = Source(onnx=engine, precision="fp32", net=net, images=np.empty(0))
+    files = {f"ncnn-fp32/{name}": data for name, data in RUNTIMES["ncnn"].build(source).items()}
+    (portable,) = bundle.manifest.engines
+    other = replace(portable, name="ncnn-fp32", runtime="ncnn", files=tuple(files))
+    manifest = replace(bundle.manifest, engines=(portable, other))
+    return replace(bundle, manifest=manifest, contents={**bundle.contents, **files})
+
+
+def test_each_engine_is_timed_in_its_own_runtime(two_engines):
+    boards = {name: Board(runtime=name) for name in ("onnxruntime", "ncnn")}
+
+    found = bench_remote(two_engines, boards.__getitem__, threads=[1], repeats=9)
+
+    assert [speed.name for speed in found.speeds] == ["onnxruntime-fp32", "ncnn-fp32"]
+    assert list(boards["ncnn"].sent[0]) == ["engine.param", "engine.bin"]
+
+
+def test_an_engine_of_a_runtime_that_the_device_lacks_is_left_out(two_engines):
+    def refuse(runtime):
+        if runtime == "onnxruntime":
+            raise TargetFailure("it lacks onnxruntime")
+        return Board(runtime=runtime)
+
+    one = bench_remote(two_engines, lambda _: Board(), threads=[1], repeats=9)
+    other = bench_remote(two_engines, refuse, threads=[1], repeats=9)
+
+    assert one.left_out == {"ncnn-fp32": "a board times onnxruntime alone"}
+    assert other.left_out == {"onnxruntime-fp32": "it lacks onnxruntime"}
+    assert [speed.name for speed in other.speeds] == ["ncnn-fp32"]
 
 
 def test_a_graph_that_ofa_does_not_write_is_sent_nowhere(bundle, engine):
@@ -57,7 +94,7 @@ def test_a_graph_that_ofa_does_not_write_is_sent_nowhere(bundle, engine):
     board = Board()
 
     with pytest.raises(BadArtifact, match=":RandomNormalLike is none that ofa writes"):
-        bench_remote(replace(bundle, contents=contents), board, threads=[1], repeats=9)
+        bench_remote(replace(bundle, contents=contents), lambda _: board, threads=[1], repeats=9)
 
     assert board.sent == []
 
@@ -74,7 +111,7 @@ def test_a_count_that_is_none_is_refused_elsewhere_as_it_is_here(bundle, counts,
     board = Board()
 
     with pytest.raises(OfaError, match=f"{blamed} holds no or an impossible count; use 1 or more"):
-        bench_remote(bundle, board, **counts)
+        bench_remote(bundle, lambda _: board, **counts)
 
     assert board.sent == []
 

@@ -9,17 +9,17 @@ from ofa.deploy import EngineRequest
 from ofa.deploy.engines import BuiltEngine
 from ofa.deploy.timed import time_here, time_on
 from ofa.runtime import AbstractTarget, OrtSession, Timing
-from ofa.runtime.runner import onnxruntime_provenance
+from ofa.runtime.runner import circumstances
 
 
 @dataclass(frozen=True)
 class Recorder(AbstractTarget):
     """A device that remembers what it was given."""
 
-    given: list[bytes] = field(default_factory=list)
+    given: list[dict[str, bytes]] = field(default_factory=list)
 
     def describe(self):
-        return onnxruntime_provenance()
+        return circumstances("onnxruntime")
 
     def measure(self, engines, *, threads, warmup, repeats):
         self.given.extend(engines.values())
@@ -45,7 +45,7 @@ def test_a_device_of_a_batch_times_the_batch(built, batch, told):
     latency = time_on(target, built, threads=2, batch=batch)
 
     (given,) = target.given
-    taken = onnx.load_from_string(given).graph.input[0].type.tensor_type.shape.dim[0]
+    taken = onnx.load_from_string(given["engine.onnx"]).graph.input[0].type.tensor_type.shape.dim[0]
     assert taken.dim_value == batch
     assert latency.machine.endswith(told)
 

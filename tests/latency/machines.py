@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ofa.runtime import AbstractTarget, Provenance, Timing
+from ofa.runtime import AbstractTarget, EngineFiles, Provenance, Timing
 from ofa.space import Network, macs
 
 
@@ -38,7 +38,7 @@ class Machine(AbstractTarget):
         )
 
     def measure(
-        self, engines: Mapping[str, bytes], *, threads: int, warmup: int, repeats: int
+        self, engines: Mapping[str, EngineFiles], *, threads: int, warmup: int, repeats: int
     ) -> dict[str, Timing]:
         factor = self.noise(len(self.rounds))
         self.rounds.append(list(engines))

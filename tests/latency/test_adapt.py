@@ -17,7 +17,7 @@ from ofa.latency.judge import judge, noise_of
 from ofa.latency.posterior import Measured, design
 from ofa.latency.residual import reach_of
 from ofa.opened import find_checkpoint, open_supernet
-from ofa.runtime import OrtSession
+from ofa.runtime import RUNTIMES, OrtSession, Runtime
 from ofa.space import Arch, Encoding, SearchSpace, network
 
 SHIPPED = Path(__file__).parent.parent.parent / "devices"
@@ -143,7 +143,11 @@ def test_a_maker_adapts_a_device_from_a_file_and_searches_for_it(tmp_path):
     assert model.evidence.mape_percent < 5
 
 
-def test_networks_are_packed_with_the_form_that_makes_a_device_of_them(tmp_path):
+def test_networks_are_packed_with_the_form_that_makes_a_device_of_them(
+    tmp_path, monkeypatch, caplog
+):
+    """As ONNX files, where what builds the device's own engines is not installed."""
+    monkeypatch.setattr(Runtime, "available", lambda runtime: runtime.name != "tflite")
     about = {"device": "note10", "checkpoint": "fashion_mnist"}
     space = open_supernet(find_checkpoint("fashion_mnist"))[1].space
 
@@ -160,12 +164,35 @@ def test_networks_are_packed_with_the_form_that_makes_a_device_of_them(tmp_path)
         session = OrtSession(files[row["file"]])
         assert session.describe().resolution == arch.resolution
         row["latency_ms"] = 3 * BASE.estimate(network(space, arch).layers).latency_ms
-    assert "ofa devices adapt note10 --measured networks.json" in files["README.txt"].decode()
+    readme = files["README.txt"].decode()
+    assert "ofa devices adapt note10 --measured networks.json" in readme
+    assert (
+        f"onnxruntime_perf_test -e cpu -m times -r 100 -x 1 -o 99 -I -s {space.largest().id}"
+        in readme
+    )
+    assert "pip install 'ofa-toolkit[tflite]'" in caplog.text
 
     filled = tmp_path / "networks.json"
     filled.write_text(json.dumps({"networks": rows}))
     model = pipeline.adapt_device(**about, measured=filled, out=tmp_path / "mine")
     assert model.evidence.num_networks == 4 and model.evidence.mape_percent < 5
+
+
+def test_networks_are_packed_for_the_runtime_of_the_device(tmp_path):
+    packed = pipeline.pack_networks(
+        device="raspberry-pi-4", checkpoint="fashion_mnist", out=tmp_path / "networks.zip", num=3
+    )
+
+    with zipfile.ZipFile(packed) as archive:
+        rows = json.loads(archive.read("networks.json"))["networks"]
+        files = {name: archive.read(name) for name in archive.namelist()}
+    graphs = {row["file"] for row in rows}
+    weights = {name.replace(".param", ".bin") for name in graphs}
+    assert set(files) == graphs | weights | {"networks.json", "README.txt"}
+    for graph in graphs:
+        engine = {"engine.param": files[graph], "engine.bin": files[graph.replace("param", "bin")]}
+        assert RUNTIMES["ncnn"].load(engine).describe().num_classes == 10
+    assert "The files are for\n   ncnn;" in files["README.txt"].decode()
 
 
 def test_a_form_that_was_not_filled_in_is_refused_by_network(tmp_path):

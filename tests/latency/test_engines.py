@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
+from ofa.errors import OfaError
 from ofa.latency.engines import engine_of
 from ofa.latency.plan import informative_plan
 from ofa.runtime import OrtSession
@@ -13,6 +14,11 @@ from ofa.runtime.onnx_export import export_onnx
 from ofa.runtime.quantization import UNSIGNED, quantize
 from ofa.space import network
 from ofa.subnet import extract
+
+
+def onnx_of(net, **how) -> bytes:
+    """The ONNX file of an engine of ONNX Runtime."""
+    return engine_of(net, **how)["engine.onnx"]
 
 
 def operators(engine: bytes) -> Counter[str]:
@@ -42,33 +48,57 @@ def test_what_is_timed_in_int8_is_the_graph_that_ships(tiny_space, supernet):
 
     shipped = quantize(trained, profile=UNSIGNED, calibration=images, method="minmax")
 
-    timed = engine_of(network(tiny_space, arch), precision="int8")
+    timed = onnx_of(network(tiny_space, arch), precision="int8")
     assert operators(timed) == operators(shipped)
 
 
 def test_an_int8_device_times_quantized_engines(smallest):
-    quantized = engine_of(smallest, precision="int8")
+    quantized = onnx_of(smallest, precision="int8")
 
     assert "QuantizeLinear" in operators(quantized)
     assert onnx.TensorProto.INT8 in weight_types(quantized)
-    assert "QuantizeLinear" not in operators(engine_of(smallest))
+    assert "QuantizeLinear" not in operators(onnx_of(smallest))
 
 
 def test_a_half_precision_device_times_halves(smallest):
-    assert onnx.TensorProto.FLOAT16 in weight_types(engine_of(smallest, precision="fp16"))
+    assert onnx.TensorProto.FLOAT16 in weight_types(onnx_of(smallest, precision="fp16"))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_every_engine_runs_on_a_whole_batch(smallest, precision):
-    engine = engine_of(smallest, batch=3, precision=precision)
+    engine = onnx_of(smallest, batch=3, precision=precision)
 
     logits = OrtSession(engine).run(np.zeros((3, 3, 12, 12), np.uint8))
 
     assert logits.shape == (3, 4)
 
 
-def test_results_of_another_precision_are_results_of_another_plan(tiny_space):
-    plans = [informative_plan(tiny_space, num=1, precision=p) for p in ("fp32", "int8")]
+def test_an_engine_of_another_runtime_is_built_by_it(smallest):
+    assert list(engine_of(smallest, runtime="ncnn")) == ["engine.param", "engine.bin"]
 
-    assert plans[0].names == plans[1].names
-    assert plans[0].identity() != plans[1].identity()
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"runtime": "pytorch"}, "'pytorch' builds no engines here; use one of .*ncnn"),
+        (
+            {"runtime": "ncnn", "batch": 4},
+            "ncnn is timed with one image a run, not 4; set batch: 1",
+        ),
+        ({"runtime": "ncnn", "precision": "int8"}, "ncnn: builds no engines in int8"),
+    ],
+)
+def test_what_no_runtime_builds_is_refused(smallest, how, message):
+    with pytest.raises(OfaError, match=message):
+        engine_of(smallest, **how)
+
+
+def test_results_of_another_runtime_or_precision_are_results_of_another_plan(tiny_space):
+    one, *others = [
+        informative_plan(tiny_space, num=1, precision=precision, runtime=runtime)
+        for runtime, precision in (("ncnn", "fp32"), ("ncnn", "fp16"), ("tflite", "fp32"))
+    ]
+
+    for other in others:
+        assert one.names == other.names
+        assert one.identity() != other.identity()

@@ -41,7 +41,7 @@ def plan_of(num: int, **settings):
 @pytest.fixture(autouse=True)
 def no_engines(monkeypatch):
     """Machines of known latency look at names alone; exporting would take a fifth of a second."""
-    monkeypatch.setattr("ofa.latency.plan.engine_of", lambda net, **how: b"")
+    monkeypatch.setattr("ofa.latency.plan.engine_of", lambda net, **how: {})
 
 
 def machine_for(plan, **settings) -> Machine:
@@ -159,7 +159,7 @@ def test_a_profile_killed_in_mid_round_is_resumed_by_the_next_start(tmp_path):
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
         import ofa.latency.plan
-        ofa.latency.plan.engine_of = lambda net, **how: b""
+        ofa.latency.plan.engine_of = lambda net, **how: {{}}
         from latency.test_profile import machine_for, plan_of
         from ofa.latency.profile import run_plan
         plan = plan_of(20)

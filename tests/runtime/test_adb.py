@@ -8,7 +8,20 @@ from runtime.adb_server import Phone, adb_server
 
 from ofa.errors import Disconnected, TargetFailure
 from ofa.runtime import open_target
-from ofa.runtime.adb import read_perf_test
+from ofa.runtime.programs import program_of
+
+BENCHMARK_MODEL = """
+INFO: Running benchmark for at least 1 iterations and at least 0.1 seconds
+INFO: count=9 first=90000 curr=3100 min=3050 max=90000 avg=12700.4 std=27000{0}
+INFO: Running benchmark for at least 2 iterations and at least 0.2 seconds
+INFO: count=66 first=3000 curr=3010 min=2990 max=4200 avg={1} std=120{2}
+INFO: Inference timings in us: Init: 900, First inference: 90000, Warmup (avg): 12700.4, Inference
+"""
+"""Newer versions print percentiles, older ones the mean alone."""
+NEW = BENCHMARK_MODEL.format(
+    " p5=3050 median=3120 p95=90000", "3.05e+03", " p5=2995 median=3040 p95=3400"
+)
+OLD = BENCHMARK_MODEL.format("", "3.05e+03", "")
 
 PERF_TEST = """
 Session creation time cost: 0.0131 s
@@ -35,6 +48,9 @@ def a_phone(serial="R58M123", **told) -> Phone:
             case [program, *_, model, _] if program.endswith("perf_test"):
                 nth = int(model.rpartition("/")[2].removesuffix(".onnx"))
                 return 0, PERF_TEST.format(":", 0.003, "s", 0.003 + nth / 10000)
+            case [program, graph, *_] if program.endswith("benchmark_model"):
+                assert graph.startswith("--graph=") and graph.endswith(".tflite")
+                return 0, NEW
             case _:
                 return 0, ""
 
@@ -46,12 +62,15 @@ def connect(monkeypatch, tmp_path):
     """Opens a phone; its server lives until the test is over."""
     if shutil.which("adb") is None:
         pytest.skip("needs adb: apt-get install adb")
-    benchmark = tmp_path / "a folder; $(odd) 'x'" / "onnxruntime_perf_test"
-    benchmark.parent.mkdir()
-    benchmark.write_bytes(b"\x7fELF")
+    folder = tmp_path / "a folder; $(odd) 'x'"
+    folder.mkdir()
     with ExitStack() as stack:
 
-        def open_phone(phone: Phone, *, serial: str | None = None):
+        def open_phone(
+            phone: Phone, *, serial: str | None = None, program: str = "onnxruntime_perf_test"
+        ):
+            benchmark = folder / program
+            benchmark.write_bytes(b"\x7fELF")
             port = stack.enter_context(adb_server(phone))
             monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
             monkeypatch.delenv("ADB_SERVER_SOCKET", raising=False)
@@ -64,7 +83,10 @@ def test_engines_are_pushed_timed_in_turns_and_removed(connect):
     phone = a_phone()
 
     timings = connect(phone).measure(
-        {"first; $(ls)": b"one", "second": b"two"}, threads=4, warmup=1, repeats=10
+        {"first; $(ls)": {"engine.onnx": b"one"}, "second": {"engine.onnx": b"two"}},
+        threads=4,
+        warmup=1,
+        repeats=10,
     )
 
     assert timings["first; $(ls)"].median_ms == pytest.approx(3.0)
@@ -98,28 +120,56 @@ def test_a_program_that_fails_there_is_told_in_one_line(connect):
     phone.answer = lambda words: (1, "no\nsuch option\n") if "-r" in words[3:] else usual(words)
 
     with pytest.raises(TargetFailure, match=r"failed there \(such option\)"):
-        connect(phone).measure({"a": b"one"}, threads=1, warmup=1, repeats=3)
+        connect(phone).measure({"a": {"e": b"one"}}, threads=1, warmup=1, repeats=3)
 
     assert phone.commands[-1][:2] == ["rm", "-r"]
 
 
-@pytest.mark.parametrize("name", ["my_benchmark", "benchmark_model"])  # TFLite reads no ONNX
-def test_a_program_that_reads_no_engines_is_refused_before_anything_is_sent(tmp_path, name):
-    other = tmp_path / name
+def test_litert_is_timed_by_its_own_program(connect):
+    phone = a_phone()
+    target = connect(phone, program="android_aarch64_benchmark_model")
+
+    timings = target.measure({"a": {"engine.tflite": b"one"}}, threads=4, warmup=1, repeats=10)
+
+    assert target.describe().runtime == "tflite"
+    assert timings["a"].median_ms == 3.04
+    assert {"--num_threads=4", "--num_runs=2"} < set(
+        next(words for words in phone.commands if words[0].endswith("benchmark_model"))
+    )
+
+
+def test_a_program_that_is_not_known_is_refused_before_anything_is_sent(tmp_path):
+    other = tmp_path / "my_benchmark"
     other.write_bytes(b"")
 
-    with pytest.raises(TargetFailure, match="build onnxruntime_perf_test for the device"):
+    with pytest.raises(
+        TargetFailure, match="get onnxruntime_perf_test or benchmark_model for the device"
+    ):
         open_target("adb:X", benchmark=other).measure({}, threads=1, warmup=1, repeats=3)
 
 
 @pytest.mark.parametrize(("verb", "unit"), [(":", "s"), (" is", "sec")], ids=["short", "long"])
 def test_the_output_of_onnxruntime_perf_test_is_read(verb, unit):
-    sample = read_perf_test(PERF_TEST.format(verb, 0.0034, unit, 0.00356))
+    printed = PERF_TEST.format(verb, 0.0034, unit, 0.00356)
 
-    assert (sample.lowest_ms, sample.median_ms, sample.p90_ms) == pytest.approx((3.4, 3.56, 3.71))
+    sample = program_of("onnxruntime_perf_test").read(printed)
+
+    assert (sample.lowest_ms, sample.median_ms, sample.high_ms) == pytest.approx((3.4, 3.56, 3.71))
 
 
-@pytest.mark.parametrize("output", ["", "Segmentation fault", "P50 Latency: fast s count=nan"])
-def test_other_output_is_refused(output):
+@pytest.mark.parametrize(
+    ("printed", "told"), [(NEW, (2.995, 3.04, 3.4)), (OLD, (2.99, 3.05, 3.05))], ids=["new", "old"]
+)
+def test_the_output_of_benchmark_model_is_read_and_its_warm_up_is_not(printed, told):
+    sample = program_of("benchmark_model").read(printed)
+
+    assert (sample.lowest_ms, sample.median_ms, sample.high_ms) == pytest.approx(told)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime_perf_test", "benchmark_model"])
+@pytest.mark.parametrize(
+    "output", ["", "Segmentation fault", "P50 Latency: fast s count=nan", "count=3 first=1 avg=9"]
+)
+def test_other_output_is_refused(name, output):
     with pytest.raises(TargetFailure, match="no statistics known here"):
-        read_perf_test(output)
+        program_of(name).read(output)

@@ -12,9 +12,11 @@ from ofa.runtime.runner import main
 def program(tmp_path):
     """A bundle of two engines, packed for a device."""
     path = tmp_path / "far.zip"
-    engines = [("a", flat_engine()), ("b", flat_engine())]
+    engines = [(name, {"engine.onnx": flat_engine()}) for name in ("a", "b")]
     protocol = Protocol(warmup=1, repeats=2, num_round=2, max_drift=99.0)
-    path.write_bytes(bundle(engines, names=["a", "b"], threads=1, protocol=protocol))
+    path.write_bytes(
+        bundle(engines, names=["a", "b"], runtime="onnxruntime", threads=1, protocol=protocol)
+    )
     return str(path)
 
 

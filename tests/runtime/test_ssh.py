@@ -36,7 +36,7 @@ def program(folder: Path, text: str) -> str:
     return str(path)
 
 
-def engine(width: int) -> bytes:
+def engine(width: int) -> dict[str, bytes]:
     """One matrix product."""
     weight = helper.make_tensor(
         "w", TensorProto.FLOAT, (width, width), np.ones(width * width, np.float32)
@@ -49,7 +49,7 @@ def engine(width: int) -> bytes:
         [weight],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model.SerializeToString()
+    return {"engine.onnx": model.SerializeToString()}
 
 
 def test_engines_are_timed_there_by_its_own_python(target):
@@ -134,7 +134,7 @@ def test_a_disk_without_room_there_is_told(server, tmp_path):
 
 def test_a_file_that_is_no_engine_is_told(target):
     with pytest.raises(TargetFailure, match="cannot load an engine"):
-        target.measure({"a": b"no model"}, threads=1, warmup=1, repeats=1)
+        target.measure({"a": {"engine.onnx": b"no model"}}, threads=1, warmup=1, repeats=1)
 
 
 def test_no_bundle_stays_behind(server, tmp_path):
