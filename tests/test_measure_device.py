@@ -214,6 +214,17 @@ def test_a_device_of_another_runtime_is_measured_in_it(reached, tmp_path):
     assert f"ncnn {ncnn.__version__}" in model.sources[0].repository
 
 
+def test_a_runtime_that_is_not_installed_here_is_refused_with_the_line_that_installs_it(
+    tmp_path, monkeypatch, capsys
+):
+    device = describe(tmp_path / "board", target="local", runtime="ncnn")
+    monkeypatch.setitem(sys.modules, "ncnn", None)
+
+    line = fails(capsys, "profile", "--device", device)
+
+    assert "ncnn is not installed; pip install 'ofa-toolkit[ncnn]'" in line
+
+
 @pytest.mark.parametrize("target", ["local", "none"])
 def test_a_runtime_that_is_timed_nowhere_is_refused_with_those_that_are(target, tmp_path, capsys):
     device = describe(tmp_path / "board", target=target, runtime="tensorrt")

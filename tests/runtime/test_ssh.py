@@ -125,6 +125,16 @@ def test_what_a_device_may_do_wrong_is_one_line_that_names_it(script, message, s
     assert server.address in str(refusal.value)
 
 
+def test_a_runtime_that_is_missing_there_is_told_by_the_name_of_its_package(server, tmp_path):
+    absent = 'raise ModuleNotFoundError("absent", name="ai_edge_litert.interpreter")'
+    (tmp_path / "ai_edge_litert.py").write_text(absent)
+    python = program(tmp_path, f'PYTHONPATH={tmp_path} exec {sys.executable} "$@"')
+    target = open_target(server.address, runtime="tflite", python=python, ssh_config=server.config)
+
+    with pytest.raises(TargetFailure, match="lacks ai-edge-litert; install it there: pip install"):
+        target.describe()
+
+
 def test_a_disk_without_room_there_is_told(server, tmp_path):
     full = program(tmp_path, f'ulimit -f 0; exec {sys.executable} "$@"')
 
