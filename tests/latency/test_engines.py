@@ -1,15 +1,18 @@
 """Engines as they are timed: in the precision in which the device computes."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from ofa.errors import OfaError
 from ofa.latency.engines import engine_of
 from ofa.latency.plan import informative_plan
-from ofa.runtime import OrtSession
+from ofa.runtime import RUNTIMES, OrtSession
+from ofa.runtime.loaders import LOADERS
 from ofa.runtime.onnx_export import export_onnx
 from ofa.runtime.quantization import UNSIGNED, quantize
 from ofa.space import network
@@ -75,6 +78,23 @@ def test_every_engine_runs_on_a_whole_batch(smallest, precision):
 
 def test_an_engine_of_another_runtime_is_built_by_it(smallest):
     assert list(engine_of(smallest, runtime="ncnn")) == ["engine.param", "engine.bin"]
+
+
+@pytest.mark.parametrize("name", sorted({*LOADERS, "executorch"} - {"onnxruntime"}))
+def test_every_runtime_is_timed_with_the_same_network(name, tiny_space):
+    """Also with kernels that XNNPACK has to be given in parts."""
+    if not RUNTIMES[name].available():
+        pytest.skip(f"pip install '{RUNTIMES[name].requirement}'")
+    space = replace(tiny_space, kernel_sizes=(7,))
+    net = network(space, space.largest())
+    images = np.random.default_rng(0).integers(0, 256, (1, 3, 16, 16), dtype=np.uint8)
+
+    logits = []
+    for runtime in ("onnxruntime", name):
+        torch.manual_seed(0)  # the weights are random
+        logits.append(RUNTIMES[runtime].load(engine_of(net, runtime=runtime)).run(images))
+
+    np.testing.assert_allclose(logits[1], logits[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(
