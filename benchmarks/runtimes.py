@@ -111,7 +111,7 @@ def _lowered(
     top1: Callable[[bytes], float] | None = None,
 ) -> Source:
     """The source of an engine of lower precision."""
-    if precision == "int8" and runtime.quantizer:
+    if not runtime.lowers_graph(precision):
         return replace(source, precision=precision)
     onnx = with_precision(
         source.onnx, precision, profile=runtime.profile, calibration=source.images, top1=top1

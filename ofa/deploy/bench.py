@@ -126,9 +126,11 @@ def bench_remote(
             graph = next(iter(files.values()))
             check_onnx(graph)
             files = {"engine.onnx": graph}
-        elif bundle.engine_session(engine)[0] is None:
-            left_out[engine.name] = "cannot be checked before it is sent; time it on the device"
-            continue
+        else:
+            session, reason = bundle.engine_session(engine)
+            if session is None:
+                left_out[engine.name] = f"cannot be checked before it is sent: {reason}"
+                continue
         by_runtime.setdefault(engine.runtime, {})[engine.name] = files
     machine, speeds = "", list[Speed]()
     for runtime, engines in by_runtime.items():

@@ -100,8 +100,8 @@ class Runtime:
         builds_with: Packages without which engines are run, but not built.
         requirement: What pip installs to have it all.
         profile: How its 8-bit graphs look.
-        quantizer: Method by which it quantizes ``Source.net`` itself; empty where an 8-bit engine
-            is made from the 8-bit ONNX file.
+        quantizer: Method by which it quantizes ``Source.net`` itself; empty where an engine of
+            lower precision is made from the ONNX file in that precision.
         precisions: Arithmetics in which it builds engines.
         capabilities: Kinds of hardware that an engine can be built for ahead of time; empty where
             an engine runs anywhere the runtime does, or only where it was built.
@@ -160,7 +160,7 @@ class Runtime:
 
     def lowers_graph(self, precision: Precision) -> bool:
         """Whether ``Source.onnx`` has to be in the precision; else it stays in float32."""
-        return precision == "fp16" or (precision == "int8" and not self.quantizer)
+        return precision != "fp32" and not self.quantizer
 
     def build(self, source: Source, *, capability: str | None = None) -> EngineFiles:
         """The files of an engine.

@@ -173,9 +173,9 @@ def _library(runtime: str) -> Any:
     before = os.environ.get(name)
     os.environ.setdefault(name, "PASSIVE")
     try:
-        library = import_module(_LIBRARIES.get(runtime, runtime))
-        import_module(_LOADING.get(runtime, library.__name__))
-        return library
+        module = _MODULES.get(runtime, runtime)
+        import_module(module)
+        return import_module(module.partition(".")[0])
     finally:
         if before is None:
             del os.environ[name]
@@ -189,8 +189,7 @@ def _refusal(name: str, library: Any, error: Exception) -> RuntimeError:
     return RuntimeError(f"{name} {library.__version__} cannot load an engine ({error})")
 
 
-_LIBRARIES = {"tflite": "ai_edge_litert"}  # where a library has another name than its runtime
-_LOADING = {"tflite": "ai_edge_litert.interpreter"}  # and where it loads engines elsewhere
+_MODULES = {"tflite": "ai_edge_litert.interpreter"}  # where it is not named as the runtime is
 _NUMPY_TYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(float)": np.float32,

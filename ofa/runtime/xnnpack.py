@@ -37,7 +37,7 @@ class ThreeRowsEach(nn.Module):
             conv.in_channels,
             conv.out_channels,
             (3, _SIZE),
-            conv.stride[0],
+            (conv.stride[0], conv.stride[1]),
             (apart, middle),
             (apart, 1),
             groups=conv.groups,
@@ -69,4 +69,5 @@ def _is_wide(module: nn.Module) -> TypeGuard[nn.Conv2d]:
         and module.kernel_size == (_SIZE, _SIZE)
         and module.padding == (_SIZE // 2, _SIZE // 2)
         and module.dilation == (1, 1)
+        and module.padding_mode == "zeros"
     )

@@ -10,8 +10,8 @@ from ofa import pipeline
 from ofa.deploy.bench import bench_remote
 from ofa.deploy.bundle import Bundle, bundle_contents, write_bundle
 from ofa.deploy.manifest import Origin
-from ofa.errors import BadArtifact, OfaError, TargetFailure
-from ofa.runtime import RUNTIMES, AbstractTarget, Provenance, Source, Timing
+from ofa.errors import BadArtifact, MissingExtra, OfaError, TargetFailure
+from ofa.runtime import RUNTIMES, AbstractTarget, Provenance, Runtime, Source, Timing
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,20 @@ def test_an_engine_of_a_runtime_that_the_device_lacks_is_left_out(two_engines):
     assert one.left_out == {"ncnn-fp32": "a board times onnxruntime alone"}
     assert other.left_out == {"onnxruntime-fp32": "it lacks onnxruntime"}
     assert [speed.name for speed in other.speeds] == ["ncnn-fp32"]
+
+
+def test_an_engine_that_cannot_be_checked_here_is_sent_nowhere(two_engines, monkeypatch):
+    monkeypatch.setattr(Runtime, "version", _absent)
+    board = Board(runtime="ncnn")
+
+    with pytest.raises(TargetFailure, match="before it is sent: ncnn: is not installed; pip inst"):
+        bench_remote(two_engines, lambda _: board, threads=[1], repeats=9)
+
+    assert board.sent == []
+
+
+def _absent(runtime):
+    raise MissingExtra(f"{runtime.name}: is not installed; pip install it")
 
 
 def test_a_graph_that_ofa_does_not_write_is_sent_nowhere(bundle, engine):

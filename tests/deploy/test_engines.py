@@ -53,8 +53,9 @@ def test_images_are_nothing_to_an_engine_of_full_precision(build, settling):
     assert build("fp32", settling) == build("fp32", others)
 
 
-def test_no_8_bit_graph_is_made_for_a_runtime_that_quantizes_by_itself(
-    build, engine, settling, monkeypatch
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_no_graph_is_lowered_for_a_runtime_that_quantizes_by_itself(
+    precision, build, engine, settling, monkeypatch
 ):
     given = []
 
@@ -65,10 +66,10 @@ def test_no_8_bit_graph_is_made_for_a_runtime_that_quantizes_by_itself(
     own = replace(RUNTIMES["onnxruntime"], quantizer="its own", builder=builder, forms_loader=None)
     monkeypatch.setitem(RUNTIMES, "onnxruntime", own)
 
-    build("int8", settling)
+    build(precision, settling)
 
     (source,) = given
-    assert (source.precision, source.onnx) == ("int8", engine)
+    assert (source.precision, source.onnx) == (precision, engine)
 
 
 @pytest.mark.parametrize(("runtime", "precision"), [("executorch", "fp16"), ("ncnn", "int8")])
