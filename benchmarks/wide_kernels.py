@@ -24,7 +24,9 @@ REPEATS = 100
 def main() -> None:
     """Measure and print."""
     space = open_supernet(find_checkpoint("fashion_mnist"))[1].space
-    nets = [network(space, _with_kernels(space.largest(), size)) for size in SIZES]
+    largest = space.largest()
+    assert isinstance(largest, Arch)
+    nets = [network(space, _with_kernels(largest, size)) for size in SIZES]
     print("| runtime | 3 x 3, ms | 5 x 5, ms | 7 x 7, ms | 7 x 7 whole, ms |")
     print("|---|---|---|---|---|")
     for name in (name for name in RUNNING_HERE if RUNTIMES[name].available()):
