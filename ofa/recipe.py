@@ -55,6 +55,9 @@ class Data:
             number = getattr(self, name)
             if number is not None and number < 2:
                 raise OfaError(f"data.{name}: {number} is too few; use 2 or more")
+        for name in ("workers", "split_seed"):
+            if getattr(self, name) < 0:
+                raise OfaError(f"data.{name}: {getattr(self, name)} is below 0; use 0 or more")
         if self.stream and self.root is None and self.name != "image_folder":
             raise OfaError("data.stream: only folders are streamed; set data.root, or leave it out")
 
@@ -293,7 +296,7 @@ class Train:
                 raise OfaError(f"train.{name}: {getattr(self, name)} is below 1; use 1 or more")
         for name in (
             "weight_decay", "label_weight", "gradient_clip", "reference_batch", "validate_random",
-            "checkpoint_every", "threads",
+            "checkpoint_every", "threads", "seed",
         ):  # fmt: skip
             if not 0 <= getattr(self, name) < math.inf:
                 raise OfaError(f"train.{name}: {getattr(self, name)} is no number from 0 up")

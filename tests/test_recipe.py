@@ -39,6 +39,8 @@ def test_every_recipe_parses_and_is_headed_by_its_command(path):
         (lambda: replace(PHASE, warmup_epochs=-1), "phase 'p': warmup_epochs -1 is below 0"),
         (lambda: Augment(erase_probability=1.5), "erase_probability: 1.5 is not between 0 and 1"),
         (lambda: Data(num_search=0), "data.num_search: 0 is too few"),
+        (lambda: Data(workers=-1), "data.workers: -1 is below 0; use 0 or more"),
+        (lambda: Train(phases=(PHASE,), seed=-1), "train.seed: -1 is no number from 0 up"),
         (
             lambda: Phase(name="p", epochs=1, learning_rate=0.1, sampler="uniform"),
             "trains no largest net to learn from in place; set teacher to 'none'",

@@ -94,6 +94,8 @@ def sweep(
         raise OfaError("no field to vary; name one, as in train.weight_decay=1e-5..1e-3")
     if num_trials < 1:
         raise OfaError(f"num_trials: {num_trials} is below 1; use 12")
+    if (recipe.train.devices, recipe.train.num_nodes) != (1, 1):
+        raise OfaError("a sweep trains on one device; add --train.devices 1 --train.num_nodes 1")
     short = with_fields(recipe, shortened(recipe.train.phases, epochs)) if epochs else recipe
     for field in varied:  # a misspelt field shows before anything is trained
         with_fields(short, {field.field: field.first})
@@ -193,7 +195,10 @@ def _run(
     try:
         _, _, module = prepared(with_fields(recipe, values))
         folder = out / "trials" / str(trial.number)
-        fit(module, folder=folder, resume=False, progress=progress, callbacks=[_watch(trial)])
+        fit(
+            module, folder=folder, resume=False, progress=progress, callbacks=[_watch(trial)],
+            resumable=False,
+        )  # fmt: skip
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     except OfaError as error:

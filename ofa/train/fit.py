@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from ofa.errors import BadArtifact, BadData, Diverged, OfaError
+from ofa.recipe import Train
 from ofa.train.checkpoints import WholeCheckpoints
 from ofa.train.module import SupernetModule
 from ofa.train.place import devices_told
@@ -32,6 +33,7 @@ def fit(
     progress: bool = True,
     stop_after: int | None = None,
     callbacks: Sequence[lightning.Callback] = (),
+    resumable: bool = True,
 ) -> None:
     """Train to the end of the last phase.
 
@@ -44,6 +46,7 @@ def fit(
         resume: Whether to go on from ``folder/last.ckpt``, if the run came that far.
         stop_after: Epoch of the run after which to leave off, to be resumed later.
         callbacks: Lightning's, besides those that write checkpoints and progress.
+        resumable: Whether there is a way to resume the run; without one no checkpoint is written.
 
     Raises:
         BadArtifact: If the checkpoint belongs to another recipe, or the folder cannot be written.
@@ -86,18 +89,20 @@ def fit(
                     CSVLogger(folder / "logs", name="csv"),
                     TensorBoardLogger(folder / "logs", name="tensorboard"),
                 ],
+                enable_checkpointing=resumable,
                 callbacks=[
-                    *_checkpoints(folder, train.checkpoint_every),
+                    *(_checkpoints(folder, train) if resumable else []),
                     *([_BarOnStderr(refresh_rate=10)] if progress else []),
                     *callbacks,
                 ],
                 enable_progress_bar=progress,
                 enable_model_summary=False,
-                log_every_n_steps=max(1, min(50, module.plan[0].steps_per_epoch)),
+                # Lightning's steps are batches.
+                log_every_n_steps=min(50, module.plan[0].steps_per_epoch) * train.accumulate,
                 num_sanity_val_steps=0,
                 plugins=[WholeCheckpoints()],
             )
-        with _told_in_one_line(last, module):
+        with _told_in_one_line(last, module, resumable=resumable):
             trainer.fit(module, ckpt_path=last if resume else None, weights_only=True)
 
 
@@ -110,13 +115,38 @@ class _BarOnStderr(TQDMProgressBar):
             return super().init_train_tqdm()
 
 
+class _CheckpointsWithinEpochs(lightning.Callback):
+    """Writes a checkpoint after every so many whole steps.
+
+    Not after an epoch's last: a run that went on from there would leave out the epoch's validation.
+    """
+
+    def __init__(self, path: Path, *, every: int, accumulate: int) -> None:
+        self.path, self.every, self.accumulate = path, every, accumulate
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        ends_step = (batch_idx + 1) % self.accumulate == 0
+        if ends_step and trainer.global_step % self.every == 0 and not trainer.is_last_batch:
+            trainer.save_checkpoint(self.path)
+
+
 @contextmanager
-def _told_in_one_line(last: Path, module: SupernetModule) -> Iterator[None]:
+def _told_in_one_line(last: Path, module: SupernetModule, *, resumable: bool) -> Iterator[None]:
     """Turn what may go wrong outside this project's code into errors that a user can mend."""
+    go_on = "go on with --resume" if resumable else "start again"
     try:
         yield
     except Diverged as error:
-        if module.saved_step is None:
+        if not resumable:
+            mend = "start anew with a lower learning rate"
+        elif module.saved_step is None:
             mend = "no checkpoint was written before; start anew with a lower learning_rate"
         else:
             mend = (
@@ -129,9 +159,7 @@ def _told_in_one_line(last: Path, module: SupernetModule) -> Iterator[None]:
         raise _of_worker(error) from error
     except OSError as error:
         where = error.filename or last.parent
-        raise BadArtifact(
-            f"{where}: {error.strerror or error}; mend that, then go on with --resume"
-        ) from error
+        raise BadArtifact(f"{where}: {error.strerror or error}; mend that, then {go_on}") from error
     except RuntimeError as error:
         if not re.match(
             r"DataLoader worker .* (exited unexpectedly|is killed by signal)", f"{error}"
@@ -139,7 +167,7 @@ def _told_in_one_line(last: Path, module: SupernetModule) -> Iterator[None]:
             raise
         raise BadData(
             f"a process that reads training images was killed ({str(error).split('.')[0]}), as the "
-            "system does when memory is short; go on with --resume and a smaller data.workers"
+            f"system does when memory is short; {go_on}, with a smaller data.workers"
         ) from error
 
 
@@ -151,15 +179,17 @@ def _of_worker(error: OfaError) -> OfaError:
     return type(error)(traceback.strip().splitlines()[-1].partition(": ")[2])
 
 
-def _checkpoints(folder: Path, every: int) -> list[ModelCheckpoint]:
+def _checkpoints(folder: Path, train: Train) -> list[lightning.Callback]:
     """Writers of ``last.ckpt``: at the end of epochs, and within them."""
-    name = CHECKPOINT.removesuffix(".ckpt")
     ends = ModelCheckpoint(
-        dirpath=folder, filename=name, enable_version_counter=False, save_on_train_epoch_end=True
+        dirpath=folder,
+        filename=CHECKPOINT.removesuffix(".ckpt"),
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
     )
-    if not every:
+    if not train.checkpoint_every:
         return [ends]
-    within = ModelCheckpoint(
-        dirpath=folder, filename=name, enable_version_counter=False, every_n_train_steps=every
+    within = _CheckpointsWithinEpochs(
+        folder / CHECKPOINT, every=train.checkpoint_every, accumulate=train.accumulate
     )
     return [within, ends]

@@ -108,6 +108,7 @@ class SupernetModule(lightning.LightningModule):
         self._sums: list[Tensor | None] = []
         self._batches: list[Losses] = []
         self._num_skipped = 0
+        self._probed: tuple[Tensor, Tensor] | None = None
 
     def setup(self, stage: str) -> None:
         """Share the run out among ranks, which are known by now."""
@@ -164,8 +165,9 @@ class SupernetModule(lightning.LightningModule):
         if part + 1 < train.accumulate:
             return
         self._apply_gradients(planned.learning_rate(step), since=step - planned.first_step)
-        if step % 50 == 0 and not self._num_skipped:
-            self._log_step(learned, labels, planned)
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if (step + 1) * train.accumulate % every == 0 and not self._num_skipped:
+            self._log_step(learned, labels)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip gradients, which half precision has just scaled back."""
@@ -174,9 +176,11 @@ class SupernetModule(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         train, end = self.recipe.train, self.current_epoch + 1
+        planned = self._phase_of(self.global_step - 1)
+        self.log("phase", float(planned.index), rank_zero_only=True)
         if end != self.plan[-1].end_epoch and end % train.validate_every:
             return
-        phase = self._phase_of(self.global_step - 1).phase
+        phase = planned.phase
         top1 = {name: self._top1(arch) for name, arch in self.subnets.corners(phase).items()}
         self.best_top1 = max(self.best_top1, mean(top1.values()))
         top1["best_mean"] = self.best_top1
@@ -230,7 +234,7 @@ class SupernetModule(lightning.LightningModule):
         if any(len(group) > 1 for group in groups):
             probe, probe_labels = self._probe(pixels.device)
             best = phase.sampler == "best_up"
-            archs = chosen(self.supernet, groups, probe, probe_labels, best=best)
+            archs = chosen(self.supernet, groups, probe, probe_labels, best=best, ranks=self.ranks)
         else:
             archs = tuple(arch for (arch,) in groups)
         return learn(
@@ -276,15 +280,17 @@ class SupernetModule(lightning.LightningModule):
         before = self.plan[planned.index - 1].phase if planned.index else None
         if before and before.name in self.frozen:
             self.frozen[before.name].load_state_dict(self.average.state_dict())
-        if before and before.expand_ratios not in (None, planned.phase.expand_ratios):
+        if before and _opens_widths(before, planned.phase):
             space = self.recipe.space
             sort_channels_(self.supernet, space, trained=before.subspace(space))
         self._average_weights(decay=0.0)
 
     def _probe(self, device: torch.device) -> tuple[Sizes, Tensor]:
-        index = torch.arange(min(_PROBE_SIZE, len(self.data)))
-        images = self.normalization(self.data.batch(index).to(device))
-        return Sizes(images), self.data.labels[index].to(device)
+        if self._probed is None:  # streamed images are decoded once
+            index = torch.arange(min(_PROBE_SIZE, len(self.data)))
+            self._probed = self.data.batch(index).to(device), self.data.labels[index].to(device)
+        pixels, labels = self._probed
+        return Sizes(self.normalization(pixels)), labels
 
     @contextmanager
     def _without_sync(self) -> Iterator[None]:
@@ -368,14 +374,24 @@ class SupernetModule(lightning.LightningModule):
         ):
             average.lerp_(current, 1 - decay)
 
-    def _log_step(self, learned: Learned, labels: Tensor, planned: PlannedPhase) -> None:
+    def _log_step(self, learned: Learned, labels: Tensor) -> None:
         top1 = multiclass_accuracy(learned.logits, labels, learned.logits.shape[1], average="micro")
         self.log("loss", learned.loss, prog_bar=True)
         self.log("batch_top1", 100 * top1, prog_bar=True)
         self.log("learning_rate", self._optimizer().param_groups[0]["lr"])
-        self.log("phase", float(planned.index))
 
     def _optimizer(self) -> torch.optim.Optimizer:
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         return optimizer  # type: ignore[return-value]
+
+
+def _opens_widths(before: Phase, phase: Phase) -> bool:
+    """Whether a phase trains inner widths of blocks that its predecessor did not."""
+    return any(
+        was not in (None, now)
+        for was, now in (
+            (before.expand_ratios, phase.expand_ratios),
+            (before.width_ratios, phase.width_ratios),
+        )
+    )

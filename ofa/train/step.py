@@ -17,6 +17,7 @@ from ofa.nn import FastGradients
 from ofa.recipe import Train
 from ofa.space import AnyArch
 from ofa.train.losses import Labels, alpha_divergence, distillation_loss, label_loss
+from ofa.train.ranks import Ranks
 from ofa.train.sampling import Groups
 
 Teacher = Callable[["Sizes"], Tensor]
@@ -96,23 +97,34 @@ def learn(
 
 @torch.no_grad()
 def chosen(
-    supernet: nn.Module, groups: Groups, images: Sizes, labels: Labels, *, best: bool
+    supernet: nn.Module,
+    groups: Groups,
+    images: Sizes,
+    labels: Labels,
+    *,
+    best: bool,
+    ranks: Ranks,
 ) -> tuple[AnyArch, ...]:
     """One arch of each group: of several, that of the lowest or of the highest loss.
 
     Args:
-        images: The same on every rank, so that all choose alike.
+        images: The same on every rank.
+        ranks: They add their losses up, so that all choose alike, however each of them rounds.
 
     Source: best-up and worst-up sampling, Wang et al., CVPR 2021, arXiv:2011.09011, by loss.
     """
 
-    def loss(arch: AnyArch) -> float:
-        return float(F.cross_entropy(supernet(images.at(arch.resolution), arch), labels))
+    def loss(arch: AnyArch) -> Tensor:
+        return F.cross_entropy(supernet(images.at(arch.resolution), arch), labels)
 
-    choose = min if best else max
+    def pick(group: Sequence[AnyArch]) -> AnyArch:
+        if len(group) == 1:
+            return group[0]
+        losses = ranks.sum(torch.stack([loss(arch) for arch in group]))
+        return group[int(losses.argmin() if best else losses.argmax())]
+
     with without_dropout(supernet):  # its masks differ by rank
-        picked = [group[0] if len(group) == 1 else choose(group, key=loss) for group in groups]
-    return tuple(dict.fromkeys(picked))
+        return tuple(dict.fromkeys(map(pick, groups)))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Sweeps train a small recipe for real, in seconds."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def test_trials_that_cannot_train_are_told_and_leave_nothing(recipe, tmp_path):
 
     with pytest.raises(OfaError, match=r"none of 2 trials came to an end: .* do not fill a step"):
         pipeline.sweep(recipe, varied=[large], out=tmp_path / "sweep", num_trials=2, progress=False)
+
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_sweep_over_several_devices_is_refused_before_anything_is_written(recipe, tmp_path):
+    many = replace(recipe, train=replace(recipe.train, devices=2))
+
+    with pytest.raises(OfaError, match=r"a sweep trains on one device; add --train\.devices 1"):
+        swept(many, tmp_path / "sweep", 2)
 
     assert not (tmp_path / "sweep").exists()
 

@@ -1,3 +1,4 @@
+import csv
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from ofa.recipe import Phase, Recipe, Train
 from ofa.space import ResNetSpace, ResNetStage
 from ofa.supernets import build_supernet
 from ofa.train import Ranks, Sizes, SupernetModule, Validation, fit, plan, read_curves
+from ofa.train import module as module_of_fit
 from ofa.train.step import chosen
 
 PHASES = (
@@ -134,6 +136,73 @@ def test_a_run_cut_off_after_an_epoch_and_resumed_ends_with_the_same_weights(
         assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+class Cut(Exception):
+    """The end of a process."""
+
+
+def cut_off(recipe, images, folder, *, after, resume=False):
+    """Train until the run has come to an end of its process, ``after`` batches from its start."""
+    module = made(recipe, images)
+    learn, seen = module.learn, []
+
+    def learn_until_cut(*arguments, **options):
+        seen.append(len(seen))
+        if len(seen) > after:
+            raise Cut
+        return learn(*arguments, **options)
+
+    module.learn = learn_until_cut
+    with pytest.raises(Cut):
+        fit(module, folder=folder, resume=resume, progress=False)
+
+
+def test_a_run_cut_off_within_a_step_again_and_again_ends_with_the_same_weights(
+    recipe, images, tmp_path
+):
+    recipe = changed(recipe, batch_size=4, accumulate=2, checkpoint_every=4)  # 6 steps an epoch
+    whole = trained(recipe, images, tmp_path / "whole").supernet.state_dict()
+    cut_off(recipe, images, tmp_path / "cut", after=9)  # of step 4 the first batch alone
+    cut_off(recipe, images, tmp_path / "cut", after=1, resume=True)
+
+    resumed = trained(recipe, images, tmp_path / "cut", resume=True).supernet.state_dict()
+
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_run_cut_off_while_an_epoch_is_validated_validates_it_once_more(recipe, images, tmp_path):
+    def validate(net, arch, ranks):
+        return 50.0 + float(net.classifier.weight.detach().abs().mean())
+
+    def cut(net, arch, ranks):
+        raise Cut
+
+    recipe = changed(recipe, validate_every=1, checkpoint_every=3)  # 6 steps an epoch
+    whole = trained(recipe, images, tmp_path / "whole", validate=validate)
+    with pytest.raises(Cut):
+        trained(recipe, images, tmp_path / "cut", validate=cut)
+
+    resumed = trained(recipe, images, tmp_path / "cut", resume=True, validate=validate)
+
+    assert resumed.best_top1 == whole.best_top1
+    assert read_curves(tmp_path / "cut") == read_curves(tmp_path / "whole")
+
+
+def test_logs_tell_the_phase_of_every_epoch_and_the_rate_of_the_step_they_name(
+    recipe, images, tmp_path
+):
+    module = trained(changed(recipe, batch_size=4, accumulate=2), images, tmp_path)
+
+    (path,) = tmp_path.glob("logs/csv/*/metrics.csv")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["phase"] for row in rows if row["phase"]] == ["0.0", "1.0", "1.0"]
+    rates = {int(row["step"]): float(row["learning_rate"]) for row in rows if row["learning_rate"]}
+    assert len(rates) == 3
+    for batch, rate in rates.items():  # Lightning's steps are batches
+        step = batch // 2
+        planned = module.plan[step >= module.plan[1].first_step]
+        assert rate == pytest.approx(planned.learning_rate(step))
+
+
 def test_the_average_of_weights_follows_them_and_survives_a_resumption(recipe, images, tmp_path):
     recipe = changed(recipe, ema_decay=0.9)
     module = trained(recipe, images, tmp_path / "whole")
@@ -166,11 +235,43 @@ def test_a_net_that_judges_or_teaches_drops_nothing(recipe, images):
     for seed in range(8):  # as ranks, whose masks differ
         torch.manual_seed(seed)
         group = (space.largest(), space.smallest())
-        judged.add(chosen(module.supernet, (group,), sizes, images.labels, best=True))
+        judged.add(
+            chosen(module.supernet, (group,), sizes, images.labels, best=True, ranks=Ranks())
+        )
 
     assert torch.equal(teacher(sizes), teacher(sizes))
     assert len(judged) == 1
     assert module.supernet.dropout.training
+
+
+class RanksOfOneMind(Ranks):
+    """This rank beside one for which every arch after the first is worse by far."""
+
+    def sum(self, tensor):
+        return tensor + 100 * torch.arange(len(tensor))
+
+
+def test_ranks_choose_a_subnet_by_the_losses_of_them_all(recipe, images):
+    module = made(recipe, images)
+    sizes = Sizes(module.normalization(images.images))
+    corners = (recipe.space.largest(), recipe.space.smallest())
+
+    for group in (corners, corners[::-1]):
+        for best, expected in ((True, group[0]), (False, group[1])):
+            assert chosen(
+                module.supernet, (group,), sizes, images.labels, best=best,
+                ranks=RanksOfOneMind(rank=0, world=2),
+            ) == (expected,)  # fmt: skip
+
+
+def test_images_on_which_subnets_are_chosen_are_decoded_once(recipe, images, tmp_path, monkeypatch):
+    guided = replace(PHASES[1], sampler="best_up")
+    batch, decoded = ImageSet.batch, []
+    monkeypatch.setattr(ImageSet, "batch", lambda data, i: decoded.append(len(i)) or batch(data, i))
+
+    trained(changed(recipe, phases=(guided,)), images, tmp_path)
+
+    assert decoded.count(48) == 1
 
 
 @pytest.mark.filterwarnings("ignore")  # Lightning's, which fit sees to
@@ -225,7 +326,7 @@ def test_a_run_that_was_cut_off_before_its_first_checkpoint_starts_anew(
     assert "last.ckpt: not there yet, so the run starts anew" in caplog.text
 
 
-def test_a_bottleneck_supernet_shrinks_in_stage_width_too(images, tmp_path):
+def test_a_bottleneck_supernet_shrinks_in_stage_width_too(images, tmp_path, monkeypatch):
     space = ResNetSpace(
         num_classes=4,
         resolutions=(12, 16),
@@ -250,10 +351,18 @@ def test_a_bottleneck_supernet_shrinks_in_stage_width_too(images, tmp_path):
         calibration=images, images=images,
     )  # fmt: skip
 
+    sort, before = module_of_fit.sort_channels_, []
+    monkeypatch.setattr(
+        module_of_fit,
+        "sort_channels_",
+        lambda net, space, *, trained: before.append(trained) or sort(net, space, trained=trained),
+    )
     module = trained(Recipe(space=space, train=train), images, tmp_path, validate=validation)
 
     assert module.global_step == 18
     assert module.best_top1 > 0
+    widths = [(trained.expand_ratios, trained.width_ratios) for trained in before]
+    assert widths == [((0.5,), (1.0,)), ((0.5,), (0.5, 1.0))]  # sorted as each becomes elastic
 
 
 def test_learning_rates_are_scaled_to_the_images_of_a_step():
