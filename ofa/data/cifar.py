@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ofa.artifacts import cache_folder, read_bytes
+from ofa.data.download import downloaded
 from ofa.data.images import ImageSet
 from ofa.errors import BadData
 
@@ -75,13 +76,14 @@ def load_cifar(
         if not download:
             raise BadData(
                 f"{folder}: {name} is not there; extract {_URL.format(name=files.archive)} so that "
-                "it is, or allow --data.download true"
+                "it is, or let ofa train fetch it by --data.download true"
             )
         from torchvision.datasets.utils import download_and_extract_archive
 
-        download_and_extract_archive(
-            _URL.format(name=files.archive), str(folder.parent), md5=files.md5
-        )
+        with downloaded(folder, files.folder) as place:
+            download_and_extract_archive(
+                _URL.format(name=files.archive), place, md5=files.md5, remove_finished=True
+            )
     classes = tuple(read_bytes(folder / files.names).decode("utf-8", "replace").split())
     rows = np.concatenate(
         [_rows(folder / file, files.labels_an_image) for file in getattr(files, part)]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ofa.artifacts import cache_folder
+from ofa.data.download import downloaded
 from ofa.data.images import ImageSet
 from ofa.errors import BadData
 
@@ -22,6 +23,7 @@ CLASSES = (
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 _FILES = {"train": "train", "test": "t10k"}
+_AGAIN = "remove it, then install or download it again"
 _NUM_IMAGES = {"train": 60_000, "test": 10_000}
 
 
@@ -45,12 +47,14 @@ def load_fashion_mnist(
     if folder is None and download:
         from torchvision.datasets import FashionMNIST
 
-        FashionMNIST(str(cache), train=part == "train", download=True)
         folder = cache / "FashionMNIST" / "raw"
+        with downloaded(folder, "FashionMNIST/raw") as place:
+            FashionMNIST(place, download=True)
     if folder is None:
         raise BadData(
             f"Fashion-MNIST is neither in {' nor in '.join(str(f) for f in folders)}; "
-            "apt-get install dataset-fashion-mnist, or allow --data.download true"
+            "apt-get install dataset-fashion-mnist, or let ofa train fetch it by "
+            "--data.download true"
         )
     count = _NUM_IMAGES[part]
     images = _read_idx(folder / f"{_FILES[part]}-images-idx3-ubyte.gz", (count, 28, 28))
@@ -69,7 +73,7 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         with gzip.open(path) as file:
             data = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise BadData(f"{path}: cannot be read ({error}); install or download it again") from error
+        raise BadData(f"{path}: cannot be read ({error}); {_AGAIN}") from error
     if len(data) != size or not data.startswith(header):
-        raise BadData(f"{path}: not an idx file of shape {shape}; install or download it again")
+        raise BadData(f"{path}: not an idx file of shape {shape}; {_AGAIN}")
     return np.frombuffer(data, np.uint8, offset=len(header)).reshape(shape).copy()

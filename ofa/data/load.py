@@ -110,7 +110,7 @@ def load_training_splits(data: Data, space: AnySpace) -> TrainingSplits:
     held_out = data.num_search
     train, search = split_training_images(
         len(whole),
-        num_search=min(len(whole) // 10, 10_000) if held_out is None else held_out,
+        num_search=min(max(len(whole) // 10, 2), 10_000) if held_out is None else held_out,
         seed=data.split_seed,
     )
     calibration = _in_memory(
