@@ -4,16 +4,18 @@ import sys
 
 from ofa import interrupts
 
+_AGAIN = {
+    "train": "the same command with --resume goes on from what is finished",
+    "finetune": "the same command starts anew",
+}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line."""
     argv = sys.argv[1:] if argv is None else argv
     command = argv[0] if argv else ""
-    again = "the same command with --resume" if command == "train" else "the same command"
-    return interrupts.run(
-        lambda: _command_line(argv),
-        told=f"ofa {command}: interrupted; {again} goes on from what is finished",
-    )
+    again = _AGAIN.get(command, "the same command goes on from what is finished")
+    return interrupts.run(lambda: _command_line(argv), told=f"ofa {command}: interrupted; {again}")
 
 
 def _command_line(argv: list[str]) -> int:

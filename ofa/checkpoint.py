@@ -20,7 +20,7 @@ from ofa import artifacts
 from ofa.artifacts import Tensors
 from ofa.errors import BadArtifact, IllegalArch
 from ofa.provenance import without_home
-from ofa.recipe import Data
+from ofa.recipe import Augment, Data
 from ofa.space import AnyArch, AnySpace, check_arch
 
 SUPERNET = "supernet.safetensors"
@@ -39,11 +39,14 @@ class SupernetNotes:
     Attributes:
         space: Every arch the weights hold.
         data: The images they were trained on, and how these were divided; ``None`` for imported
-        weights.
+            weights.
         classes: Name of each label.
         mean: Mean pixel of each channel, as a share of 255.
         std: Standard deviation of each channel, as a share of 255.
         ofa: Version of the package that wrote them.
+        augment: How these images were changed at random; ``None`` where nobody noted it.
+        judged_by: Digest of the images that were packed to judge imported weights. Other images
+            make the same weights another file, so that what was measured before is stale.
     """
 
     space: AnySpace
@@ -52,6 +55,8 @@ class SupernetNotes:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     ofa: str
+    augment: Augment | None = None
+    judged_by: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.space.num_classes:

@@ -223,6 +223,7 @@ def test_a_corrupt_checkpoint_is_refused_by_name(capsys, tmp_path):
         (["finetune", "--subnet", "x", "--epochs", "0"], "--epochs"),
         (["finetune", "--subnet", "x", "--learning-rate", "0"], "--learning-rate"),
         (["finetune", "--subnet", "x", "--threads", "-1"], "--threads"),
+        (["finetune", "--subnet", "x", "--augment", "flip"], "write a field and its value, as in"),
         (["train", "--recipe", "recipes/tiny.yaml", "--train.batch_sise", "3"], "batch_sise"),
     ],
 )
@@ -383,6 +384,13 @@ def test_a_field_that_recipes_lack_is_refused_with_the_nearest(capsys, tmp_path)
     line = fails(capsys, "train", "--recipe", str(recipe))
 
     assert "no field 'batch_sise'; did you mean batch_size?" in line
+
+
+def test_a_flag_counts_on_either_side_of_the_recipe(capsys):
+    seed = ["--train.seed", "7"]
+    for words in (["--recipe", "tiny", *seed], [*seed, "--recipe=tiny"]):
+        assert main(["train", *words, "--data.root", "IMAGES", "--print_config"]) == 0
+        assert "seed: 7" in capsys.readouterr().out
 
 
 def test_a_shipped_recipe_is_found_by_name_and_from_any_folder(monkeypatch, tmp_path):

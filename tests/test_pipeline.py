@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from runtime.ssh_server import SSHD, ssh_server
 
 from ofa import artifacts, pipeline
+from ofa.artifacts import parse, read_yaml
 from ofa.checkpoint import append_accuracy, read_accuracy, read_supernet
 from ofa.cli import main
 from ofa.deploy import (
@@ -27,11 +27,13 @@ from ofa.deploy import (
 from ofa.errors import BadArtifact, BadData, InfeasibleBudget, ParityFailure
 from ofa.opened import predictor, search_top1
 from ofa.pipeline.bundle import attempt_of, prepare
+from ofa.recipe import Augment, Recipe
 from ofa.run_files import read_front, read_subnet, write_subnet
 from ofa.runtime import RUNTIMES, AbstractTarget, Timing, describe_machine
 from ofa.runtime.onnxruntime import OrtSession
 from ofa.runtime.runner import circumstances
 from ofa.space import encoding_of, macs, network
+from ofa.train import fit
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,8 @@ def run(striped_images, tmp_path_factory):
         "--data.root",
         str(striped_images),
         "--train.threads",
+        "1",
+        "--train.augment.crop_padding",
         "1",
     ]
     assert main(["train", *flags, "--out", str(out)]) == 0
@@ -442,6 +446,50 @@ def test_fine_tuning_tells_what_it_brought(bundle, run, tmp_path):
     assert (before["classifier.weight"] != after["classifier.weight"]).any()
 
 
+@pytest.fixture
+def fitted_modules(monkeypatch):
+    """Every module that is trained."""
+    modules = []
+    monkeypatch.setattr("ofa.train.fit", lambda one, **how: modules.append(one) or fit(one, **how))
+    return modules
+
+
+def test_fine_tuning_changes_images_as_training_did_but_for_what_is_told(
+    bundle, run, tmp_path, fitted_modules
+):
+    recipe = parse(Recipe, read_yaml(run / "recipe.yaml"), where="recipe")
+    tune = partial(
+        pipeline.finetune, subnet=next((run / "subnets").iterdir()), checkpoint=str(run),
+        out=tmp_path, epochs=1, threads=1, progress=False,
+    )  # fmt: skip
+
+    tune()
+    tune(augment={"flip": False})
+    with pytest.raises(BadArtifact, match="--augment: flipp: Unexpected"):
+        tune(augment={"flipp": False})
+
+    first, second = (module.recipe.train.augment for module in fitted_modules)
+    assert first == recipe.train.augment != Augment()
+    assert second == replace(first, flip=False)
+
+
+def test_fewer_images_than_a_batch_are_fine_tuned_with_all_of_them(
+    bundle, run, striped_images, tmp_path, fitted_modules
+):
+    for part in ("train", "test"):
+        for name in ("rows", "columns"):
+            (tmp_path / "few" / part / name).mkdir(parents=True)
+            for image in sorted((striped_images / part / name).iterdir())[:4]:
+                shutil.copy(image, tmp_path / "few" / part / name)
+
+    pipeline.finetune(
+        subnet=next((run / "subnets").iterdir()), checkpoint=str(run), out=tmp_path,
+        images=tmp_path / "few", epochs=1, threads=1, progress=False,
+    )  # fmt: skip
+
+    assert fitted_modules[0].recipe.train.batch_size == 6  # two of eight score it
+
+
 def test_a_fine_tuned_subnet_is_compared_from_its_own_weights_on(bundle, run, tmp_path):
     tuned = pipeline.specialize(
         device="pixel", checkpoint=str(run), out=tmp_path, seed=3, finetune_epochs=1
@@ -462,7 +510,9 @@ def test_a_fine_tuned_subnet_is_compared_from_its_own_weights_on(bundle, run, tm
     assert len(verified.ladder.rungs) == 1
 
 
-def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped_images, tmp_path):
+def test_a_subnet_is_transferred_to_images_of_other_classes(
+    bundle, run, striped_images, tmp_path, fitted_modules
+):
     for part in ("train", "test"):
         shutil.copytree(striped_images / part, tmp_path / "other" / part)
         shutil.copytree(striped_images / part / "rows", tmp_path / "other" / part / "third")
@@ -477,9 +527,7 @@ def test_a_subnet_is_transferred_to_images_of_other_classes(bundle, run, striped
     assert notes.classes == ("columns", "rows", "third")
     assert len(tensors["classifier.bias"]) == 3
     # The average that is kept has forgotten the head's start, at 0.
-    started = tmp_path / "finetune" / notes.arch.id
-    last = torch.load(started / "last.ckpt", weights_only=True)["state_dict"]
-    learned = last["supernet.net.classifier.bias"].abs().sum()
+    learned = fitted_modules[0].supernet.net.classifier.bias.detach().abs().sum()
     assert np.abs(tensors["classifier.bias"]).sum() > 0.5 * learned
 
 

@@ -30,7 +30,14 @@ def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--learning-rate", type=PositiveFloat, default=0.02, help="highest learning rate"
     )
-    parser.add_argument("--batch-size", type=int, default=128, help="images a step")
+    parser.add_argument(
+        "--batch-size",
+        type=PositiveInt,
+        default=None,
+        metavar="N",
+        help="images a step; default: 128, or all where there are fewer",
+    )
+    flags.add_augment(parser)
     parser.add_argument(
         "--threads", type=NonNegativeInt, default=2, help="CPU threads; 0 takes torch's choice"
     )
@@ -48,6 +55,7 @@ def _finetune(options: Namespace, track: pipeline.Track) -> FineTuned:
             epochs=options.epochs,
             learning_rate=options.learning_rate,
             batch_size=options.batch_size,
+            augment=flags.augment(options),
             threads=options.threads,
             seed=options.seed,
             progress=not options.quiet,

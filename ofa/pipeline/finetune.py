@@ -1,7 +1,8 @@
 """Subnet to a better subnet, or to one for other images."""
 
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import BadArtifact
 from ofa.opened import find_checkpoint, open_subnet, open_supernet
-from ofa.recipe import NO_TEACHER, Data, Phase, Recipe, Train
+from ofa.recipe import NO_TEACHER, Augment, Data, Phase, Recipe, Train
 from ofa.run_files import SubnetNotes, write_subnet
 from ofa.space import macs, network, params
 
@@ -47,7 +48,8 @@ def finetune(
     images: Path | None = None,
     epochs: int = 10,
     learning_rate: float = 0.02,
-    batch_size: int = 128,
+    batch_size: int | None = None,
+    augment: Mapping[str, object] | None = None,
     threads: int = 2,
     seed: int = 0,
     progress: bool = True,
@@ -64,13 +66,17 @@ def finetune(
         checkpoint: The supernet it was cut from.
         images: Folder of other images to transfer to; by default those it was trained on last.
         learning_rate: Highest learning rate; it falls to 0 along a cosine.
+        batch_size: Images a step; by default 128, or all where there are fewer.
+        augment: Fields of ``ofa.recipe.Augment`` that differ from those under which the supernet
+            was trained.
 
     Returns:
         Where ``out/subnets/<arch id>-finetuned`` lies, and test top-1 before and after.
 
     Raises:
         InUse: If another process fine-tunes the subnet into ``out``.
-        BadArtifact: If the subnet was cut from another supernet.
+        BadArtifact: If the subnet was cut from another supernet, or a field of ``augment`` cannot
+            be.
         BadData: If the images are missing.
     """
     import torch
@@ -88,7 +94,11 @@ def finetune(
     transferred_to = notes.transferred_to
     if images:
         transferred_to = Data(name="image_folder", root=str(images), num_search=None)
+    whole = open_supernet(source)[1]
     data = transferred_to or _own_data(source)
+    changes = artifacts.parse(
+        Augment, asdict(whole.augment or Augment()) | dict(augment or {}), where="--augment"
+    )
     if images:
         from ofa.data import count_classes
 
@@ -121,7 +131,8 @@ def finetune(
             data=data,
             train=Train(
                 phases=(phase,),
-                batch_size=batch_size,
+                batch_size=batch_size or min(128, len(splits.train)),
+                augment=changes,
                 ema_decay=0.99,
                 label_weight=1.0,
                 validate_every=epochs,
@@ -139,7 +150,7 @@ def finetune(
     )
     run = out / "finetune" / notes.arch.id
     with artifacts.claimed(run, is_folder=True):
-        fit(module, folder=run, resume=False, progress=progress)
+        fit(module, folder=run, resume=False, progress=progress, resumable=False)
     tuned = module.average.get_submodule("net")
     search = validation.top1(tuned, notes.arch.resolution, Ranks())
     after = test_top1(tuned)
@@ -169,6 +180,23 @@ def finetune(
         num_test_images=len(splits.test),
         epochs=epochs,
     )
+
+
+def check_training_images(checkpoint: str) -> None:
+    """Whether the images a supernet was trained on are here; cheap, where they lie in a folder.
+
+    Raises:
+        BadArtifact: If it was imported, so that nobody knows them.
+        BadData: If they are missing or unreadable.
+    """
+    from ofa.data import count_classes
+    from ofa.data.load import load_test_images
+
+    source = find_checkpoint(checkpoint)
+    data = _own_data(source)
+    count_classes(data)
+    if data.folder is None:
+        load_test_images(data, open_supernet(source)[1].space)
 
 
 def _own_data(source: Path) -> Data:

@@ -19,7 +19,7 @@ from ofa.pipeline.bundle import (
     reject,
     tell_of_missing_runtime,
 )
-from ofa.pipeline.finetune import finetune
+from ofa.pipeline.finetune import check_training_images, finetune
 from ofa.pipeline.front import search
 from ofa.pipeline.precisions import search_precisions
 from ofa.pipeline.progress import Track, untracked
@@ -65,11 +65,14 @@ def specialize(
         InfeasibleBudget: If no subnet is fast enough and within the limits; tells what is.
         BudgetMissed: If no engine keeps the budget; the last bundle is kept under ``out/rejected``.
         ParityFailure: If a form of the network differs from the one before.
+        BadData: If the images to fine-tune on are missing.
     """
     from ofa.deploy import assemble, build, load_bundle
     from ofa.deploy.budget import first_aim_ms, holds, missed, next_aim_ms
 
     wish = wish or Wish()
+    if finetune_epochs:  # missed after the search otherwise
+        check_training_images(checkpoint)
     is_reachable = load_device(shipped("devices"), device).description.target != "none"
     aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
     alone = partial(search, checkpoint=checkpoint, out=out, seed=seed, limits=limits, track=track)
@@ -95,8 +98,10 @@ def specialize(
         subnet = extract(front=front, checkpoint=checkpoint, out=out)
         order = prepare(subnet=subnet, front=front, checkpoint=checkpoint, device=found, wish=wish)
         searched_ms = order.outcome.budget_ms
-        if budget_ms is not None:  # what was asked, whatever the search aimed at
-            order = replace(order, outcome=replace(order.outcome, budget_ms=budget_ms))
+        asked_ms = searched_ms if budget_ms is None else budget_ms  # whatever the search aimed at
+        # A twin is searched within the knee of the device, which nobody asked for.
+        outcome = replace(order.outcome, budget_ms=asked_ms, budget_is_given=budget_ms is not None)
+        order = replace(order, outcome=outcome)
         if not attempts:
             tell_of_missing_runtime(order.device, wish)
         built = build(order, engine_cache(wish))

@@ -247,6 +247,7 @@ def _write(path: Path, module: "SupernetModule", splits: "TrainingSplits") -> No
         mean=splits.normalization.mean,
         std=splits.normalization.std,
         ofa=ofa.__version__,
+        augment=recipe.train.augment,
     )
     tensors = {name: tensor.cpu().numpy() for name, tensor in module.average.state_dict().items()}
     files.write_supernet(path, tensors, notes)
