@@ -17,6 +17,7 @@ from ofa.run_files import FrontPoint
 from ofa.space import AnyArch
 
 _FLEET = "ofa.fleet"
+_FLEET_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,34 @@ class DeviceOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Served:
+    """What a device runs within a budget, of a few subnets for all.
+
+    Attributes:
+        device: Id of the device.
+        budget: Budget as it was asked for, in ms or as a share of the device's range.
+        budget_ms: The same in ms.
+        model: Place of the subnet in the choice's ``archs``, from 0; ``None`` if all take longer.
+        predicted_top1: Of that subnet in the precision of the device, percent.
+        estimated_ms: Latency of that subnet on the device.
+    """
+
+    device: str
+    budget: str
+    budget_ms: float
+    model: int | None = None
+    predicted_top1: float | None = None
+    estimated_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        known = [value is not None for value in (self.predicted_top1, self.estimated_ms)]
+        if known != [self.model is not None] * 2:
+            raise BadArtifact(
+                "model, predicted_top1 and estimated_ms must be known together; search again"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """A few subnets that serve every device and budget that can be kept.
 
@@ -71,7 +100,7 @@ class Choice:
         num_requests: Devices and budgets served or not.
         num_unserved: Requests that none of the subnets can keep; each counts as 100 points.
         optimal: Whether the choice is proven the best of as many of the picks.
-        serves: Subnet of each request, devices in order, -1 for none.
+        serves: What each request runs, devices in order.
     """
 
     archs: tuple[AnyArch, ...]
@@ -80,7 +109,14 @@ class Choice:
     num_requests: int
     num_unserved: int
     optimal: bool
-    serves: tuple[int, ...]
+    serves: tuple[Served, ...]
+
+    def __post_init__(self) -> None:
+        models = range(len(self.archs))
+        if any(one.model is not None and one.model not in models for one in self.serves):
+            raise BadArtifact(
+                f"serves: names a model beyond the {len(self.archs)} of archs; search again"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +146,8 @@ class FleetOutcome:
 
 def write_fleet(path: Path, outcome: FleetOutcome, *, inputs: Mapping[str, Path]) -> None:
     """Write what a fleet's search found."""
-    artifacts.write_json(path, {"fleet": asdict(outcome)}, schema=_FLEET, inputs=inputs)
+    body = {"fleet": asdict(outcome)}
+    artifacts.write_json(path, body, schema=_FLEET, version=_FLEET_VERSION, inputs=inputs)
 
 
 def is_fleet(path: Path) -> bool:
@@ -127,7 +164,7 @@ def read_fleet(path: Path) -> FleetOutcome:
     """What a fleet's search found.
 
     Raises:
-        BadArtifact: If the file is missing, corrupt, or no fleet.
+        BadArtifact: If the file is missing, corrupt, no fleet, or an older version's.
     """
-    body = artifacts.read_json(path, schema=_FLEET)
+    body = artifacts.read_json(path, schema=_FLEET, version=_FLEET_VERSION)
     return artifacts.parse(FleetOutcome, body.get("fleet"), where=f"{path}: fleet")

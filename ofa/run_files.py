@@ -87,8 +87,9 @@ class SearchOutcome:
         front: The whole front, fastest first.
         random_front: The front of as many random archs; empty where archs were scored by
             measurement.
-        candidates: Archs measured in any round, or predicted where there were no images, best
-            first; the first is the choice.
+        candidates: The choice, then the other archs measured in any round, or predicted where
+            there were no images, best first. The choice is the best of all, unless the user took
+            another point of the front, or a subnet that serves many devices, which may lie off it.
         seed: Seed of the search.
         rounds: Turns of search and measurement; the last one's predictions are shown.
         scored_by: Whether archs were scored by the predictor or, where there is no good one or no
@@ -123,8 +124,14 @@ class SearchOutcome:
 
     @property
     def chosen(self) -> Candidate:
-        """The best candidate."""
+        """The first candidate."""
         return self.candidates[0]
+
+    @property
+    def is_best_measured(self) -> bool:
+        """Whether no other candidate that was measured is better than the choice, which was too."""
+        measured = [one.search_top1 for one in self.candidates if one.search_top1 is not None]
+        return bool(measured) and self.chosen.search_top1 == max(measured)
 
 
 @dataclass(frozen=True, kw_only=True)

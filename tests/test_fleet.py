@@ -1,5 +1,7 @@
 """``ofa search --devices``: from names and budgets to a fleet's file, picture and table."""
 
+import contextlib
+import io
 import json
 import signal
 import subprocess
@@ -12,11 +14,20 @@ import pytest
 
 import ofa.search.fleet as fleet_module
 from ofa.cli import main
+from ofa.cli.fleet import show
 from ofa.errors import OfaError
-from ofa.fleet_files import read_fleet
+from ofa.fleet_files import (
+    Choice,
+    DeviceOutcome,
+    FleetOutcome,
+    Served,
+    read_fleet,
+    write_fleet,
+)
 from ofa.pipeline import match_devices, read_fleet_file
 from ofa.pipeline.kept import Kept
-from ofa.run_files import read_front, read_subnet
+from ofa.run_files import FrontPoint, read_front, read_subnet
+from ofa.space import SearchSpace
 
 FLEET = ["search", "--devices", "pixel1", "note10", "--budgets", "0.0001,0%,80%"]
 
@@ -46,16 +57,101 @@ def test_a_fleet_ends_with_fronts_picks_and_few_models(tmp_path, capsys):
     assert (tmp_path / "fleet.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_fleet_file_from_before_intervals_still_reads(tmp_path):
-    path = tmp_path / "fleet.json"
-    assert main([*FLEET, "--quiet", "--out", str(tmp_path)]) == 0
-    content = json.loads(path.read_text())
-    for device in content["fleet"]["devices"]:
-        for pick in device["picks"]:
-            del pick["interval_ms"]
-    path.write_text(json.dumps(content))
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A fleet with two models for all, and what its search printed."""
+    out = tmp_path_factory.mktemp("fleet")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main([*FLEET, "--max-models", "2", "--out", str(out)]) == 0
+    return out / "fleet.json", printed.getvalue()
 
-    assert read_fleet(path).devices[0].picks[1].interval_ms is None
+
+def test_models_for_all_are_told_with_whom_they_serve(models):
+    path, printed = models
+
+    last = read_fleet(path).portfolio[-1]
+    for number, arch in enumerate(last.archs):
+        (row,) = [line for line in printed.splitlines() if arch.id in line]
+        served = [one.device for one in last.serves if one.model == number]
+        assert row.split()[1] == str(len(served))
+        assert {name for name in ("pixel1", "note10") if name in row} == set(served)
+
+
+def test_a_long_list_of_devices_is_cut_short(tmp_path, capsys):
+    arch = SearchSpace().largest()
+    point = FrontPoint(arch=arch, predicted_top1=90.0, estimated_ms=4.0)
+    names = [f"d{number}" for number in range(5)]
+    devices = tuple(
+        DeviceOutcome(device=name, lowest_ms=4.0, highest_ms=4.0, front=(point,), picks=())
+        for name in names
+    )
+    serves = tuple(
+        Served(
+            device=name, budget="5", budget_ms=5.0, model=0, predicted_top1=90.0, estimated_ms=4.0
+        )
+        for name in names
+    )
+    choice = Choice(
+        archs=(arch,), mean_loss=0.0, least_loss=0.0, num_requests=5, num_unserved=0,
+        optimal=True, serves=serves,
+    )  # fmt: skip
+    outcome = FleetOutcome(
+        devices=devices, representatives=(), num_evaluations=1, portfolio=(choice,), seed=0
+    )
+    write_fleet(tmp_path / "fleet.json", outcome, inputs={})
+
+    show(tmp_path / "fleet.json")
+
+    assert "d0, d1, d2 and 2 more" in capsys.readouterr().out
+
+
+def test_a_model_for_all_is_cut_out_for_each_device_that_it_serves(models, tmp_path):
+    fleet, _ = models
+    choice = read_fleet(fleet).portfolio[0]
+    words = ["extract", "--front", str(fleet), "--models", "1", "--out", str(tmp_path)]
+
+    for one in choice.serves:
+        if one.model is not None:
+            shown = f"{one.budget_ms:.4g}"  # as the table of picks shows it
+            assert main([*words, "--device", one.device, "--budget-ms", shown]) == 0
+            front = read_front(tmp_path / "fronts" / f"{one.device}.json")
+            assert front.chosen.arch == choice.archs[0]
+            assert front.budget_ms == one.budget_ms
+
+    (subnet,) = (tmp_path / "subnets").iterdir()
+    assert subnet.name == choice.archs[0].id
+
+
+@pytest.mark.parametrize(
+    ("flags", "mend"),
+    [
+        (["--models", "3"], "holds no choice of 3 models; give --models 1 to 2"),
+        (["--models", "0"], "holds no choice of 0 models; give --models 1 to 2"),
+        (["--models", "1", "--budget-ms", "0.0001"], "give one of these, or leave out --models"),
+    ],
+)
+def test_models_that_were_not_chosen_are_refused_in_a_line(flags, mend, models, tmp_path, capsys):
+    words = ["extract", "--front", str(models[0]), "--device", "pixel1", "--budget-ms", "1"]
+
+    assert main([*words, *flags, "--out", str(tmp_path)]) == 1
+
+    (told,) = capsys.readouterr().err.splitlines()
+    assert mend in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fleet_file_of_an_older_version_is_refused_in_a_line(models, tmp_path, capsys):
+    path = tmp_path / "fleet.json"
+    content = json.loads(models[0].read_text())
+    content["schema"]["version"] = 1
+    path.write_text(json.dumps(content))
+    words = ["extract", "--front", str(path), "--device", "pixel1", "--budget-ms", "1"]
+
+    assert main([*words, "--out", str(tmp_path)]) == 1
+
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "make it again with this version of ofa" in told
 
 
 def test_a_pick_of_a_fleet_is_cut_out_and_its_front_written(tmp_path, capsys):

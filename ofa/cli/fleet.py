@@ -7,10 +7,11 @@ from jsonargparse import ArgumentParser, Namespace
 from ofa import pipeline
 from ofa.cli import flags, screen
 from ofa.errors import OfaError
-from ofa.fleet_files import FleetOutcome, read_fleet
+from ofa.fleet_files import Choice, FleetOutcome, read_fleet
 from ofa.space import kept_by
 
 _MOST_ROWS = 60
+_MOST_NAMES = 3
 
 
 def add_flags(parser: ArgumentParser) -> None:
@@ -75,7 +76,7 @@ def run(options: Namespace, track: pipeline.Track) -> Path:
 
 
 def show(path: Path) -> None:
-    """Print a fleet's picks, the budgets that cannot be kept, and what further subnets buy."""
+    """Print a fleet's picks, the budgets that cannot be kept, and the few subnets for all."""
     outcome = read_fleet(path)
     print(path)
     _show_picks(outcome)
@@ -90,6 +91,8 @@ def show(path: Path) -> None:
                 )
     if outcome.portfolio:
         _show_curve(outcome)
+        _show_models(outcome.portfolio[-1])
+        _show_next(path, outcome.portfolio[-1])
 
 
 def _show_picks(outcome: FleetOutcome) -> None:
@@ -126,3 +129,24 @@ def _show_curve(outcome: FleetOutcome) -> None:
             "optimal" if choice.optimal else "bounded",
         )
     screen.show(table)
+
+
+def _show_models(choice: Choice) -> None:
+    title = f"the choice of {len(choice.archs)}, model by model"
+    table = screen.table(title, "subnet", "requests", "devices")
+    for number, arch in enumerate(choice.archs):
+        devices = [one.device for one in choice.serves if one.model == number]
+        names = list(dict.fromkeys(devices))
+        more = len(names) - _MOST_NAMES
+        shown = ", ".join(names[:_MOST_NAMES])
+        table.add_row(arch.id, str(len(devices)), f"{shown} and {more} more" if more > 0 else shown)
+    screen.show(table)
+
+
+def _show_next(path: Path, choice: Choice) -> None:
+    """How one of the models is cut out, for the first request that one serves."""
+    one = next(one for one in choice.serves if one.model is not None)
+    screen.show_next(
+        f"ofa extract --front {path} --models {len(choice.archs)} --device {one.device} "
+        f"--budget-ms {one.budget_ms:.4g} --out {path.parent}  # and the --checkpoint, if any"
+    )

@@ -260,6 +260,7 @@ def _picture(order: Order, manifest: Manifest) -> FrontPicture:
         budget_ms=manifest.budget_ms,
         machine=estimated.machine,
         is_measured=outcome.scored_by == "measurement",
+        is_best_measured=outcome.is_best_measured,
     )
 
 

@@ -128,7 +128,7 @@ class Top1:
         predicted_rmse: Root mean square error of the predictor on subnets held out, points;
             ``None`` for an imported predictor, or none.
         search: Measured on the search split, recalibrated: by this the subnet was chosen, unless
-            it was fine-tuned since.
+            it was fine-tuned since, or taken by its prediction.
         num_search_images: Images of the search split.
         test: Measured on the test split.
         num_test_images: Images of the test split.

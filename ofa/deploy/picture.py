@@ -48,7 +48,7 @@ class FrontPicture:
         front: Trade-offs, from the fastest to the most accurate, predicted unless ``is_measured``.
         random_front: The front that random search finds with as many evaluations, predicted.
         uniform: Front of the archs of one choice for all blocks, predicted.
-        candidates: Archs near the budget, measured.
+        candidates: Archs near the budget that was searched for, measured.
         samples: Random archs, measured.
         chosen: The chosen arch, measured as it ships: after fine-tuning, if there was any.
         low_ms: Lower end of the interval of the chosen arch's latency.
@@ -56,6 +56,7 @@ class FrontPicture:
         budget_ms: Latency that had to be kept.
         machine: Whose latency it is.
         is_measured: Whether the front's accuracies are measurements.
+        is_best_measured: Whether the chosen arch is the best of the candidates.
     """
 
     front: tuple[FrontPoint, ...]
@@ -69,6 +70,7 @@ class FrontPicture:
     budget_ms: float
     machine: str
     is_measured: bool = False
+    is_best_measured: bool = True
 
 
 def draw_front(picture: FrontPicture, *, format: Format, width_inches: float) -> bytes:

@@ -10,6 +10,7 @@
     both       search_precisions  fronts      ofa.pipeline.precisions
     both       search_fleet   fleet           ofa.pipeline.fleet
     fleet      front_of_fleet front           ofa.pipeline.fleet_pick
+    front      choose_point   front           ofa.pipeline.front_pick
     front      extract        subnet          ofa.pipeline.subnet
     subnet     finetune       subnet          ofa.pipeline.finetune
     subnet     deploy         bundle          ofa.pipeline.bundle
@@ -43,6 +44,7 @@ from ofa.pipeline.fleet import search_fleet
 from ofa.pipeline.fleet_pick import front_of_fleet
 from ofa.pipeline.fleet_request import match_devices, read_fleet_file
 from ofa.pipeline.front import search
+from ofa.pipeline.front_pick import choose_point
 from ofa.pipeline.journey import specialize
 from ofa.pipeline.own_images import pack_images
 from ofa.pipeline.pack import pack
@@ -68,6 +70,7 @@ __all__ = [
     "adapt_device",
     "bench",
     "check_profile",
+    "choose_point",
     "compare_fronts",
     "compare_strategies",
     "deploy",

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import ofa
 from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import InfeasibleBudget
-from ofa.fleet_files import Choice, DeviceOutcome, FleetOutcome, Pick, write_fleet
+from ofa.fleet_files import Choice, DeviceOutcome, FleetOutcome, Pick, Served, write_fleet
 from ofa.opened import find_checkpoint, predictor, quantized_predictor
 from ofa.pipeline.fleet_request import parse_budget
 from ofa.pipeline.kept import Kept
@@ -152,6 +152,23 @@ class _Member:
     precision: files.Precision
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Request:
+    """A budget that a device can keep.
+
+    Attributes:
+        member: The device.
+        budget: Latency to stay within, as it was asked for.
+        budget_ms: The same in ms.
+        row: The device's own pick: the most accurate point of its front within it.
+    """
+
+    member: _Member
+    budget: str
+    budget_ms: float
+    row: int
+
+
 def _accuracies(
     folder: Path, encoding: AnyEncoding, tables: Sequence[DeviceTable]
 ) -> dict[files.Precision, Accuracy]:
@@ -248,39 +265,62 @@ def _curve(
     from ofa.search import portfolios
 
     requests = [
-        (member, budget_ms, fronts[member].best_under(budget_ms))
+        _Request(member=member, budget=budget, budget_ms=ms, row=fronts[member].best_under(ms))
         for member in members
-        for budget_ms in member.budgets_ms
-        if budget_ms >= fronts[member].latency_ms[0]
+        for budget, ms in zip(member.budgets, member.budgets_ms, strict=True)
+        if ms >= fronts[member].latency_ms[0]
     ]
-    picks = np.array([fronts[member].genotypes[row] for member, _, row in requests])
-    best_top1 = np.array([fronts[member].top1[row] for member, _, row in requests])
+    picks = np.array([fronts[one.member].genotypes[one.row] for one in requests])
+    best_top1 = np.array([fronts[one.member].top1[one.row] for one in requests])
     candidates, own, uses = np.unique(picks, axis=0, return_inverse=True, return_counts=True)
     own = own.reshape(-1)
-    top1 = {name: accuracy(candidates).astype(float) for name, accuracy in accuracies.items()}
-    for (member, _, _), pick, value in zip(requests, own, best_top1, strict=True):
-        top1[member.precision][pick] = value  # asked among other archs, it rounds differently
-    costs_ms = {member: member.table.latency_ms(candidates) for member in members}
-    feasible = np.array([costs_ms[member] <= budget_ms for member, budget_ms, _ in requests])
+    top1_in = {name: accuracy(candidates).astype(float) for name, accuracy in accuracies.items()}
+    for one, pick, value in zip(requests, own, best_top1, strict=True):
+        top1_in[one.member.precision][pick] = value  # asked among other archs, it rounds otherwise
+    on_member = {member: member.table.latency_ms(candidates) for member in members}
+    top1 = np.array([top1_in[one.member.precision] for one in requests])
+    latency_ms = np.array([on_member[one.member] for one in requests])
+    feasible = latency_ms <= np.array([one.budget_ms for one in requests])[:, None]
     kept = np.argsort(-uses, kind="stable")[:_MAX_CANDIDATES]
     kept = np.union1d(kept, own[~feasible[:, kept].any(axis=1)])  # every request finds one
-    curve = portfolios(
-        np.array([top1[member.precision][kept] for member, _, _ in requests]),
-        feasible[:, kept],
-        best_top1=best_top1,
-        max_models=max_models,
-    )
+    candidates, top1, latency_ms = candidates[kept], top1[:, kept], latency_ms[:, kept]
+    curve = portfolios(top1, feasible[:, kept], best_top1=best_top1, max_models=max_models)
     return tuple(
         Choice(
-            archs=tuple(encoding.decode(candidates[kept[list(one.archs)]])),
-            mean_loss=one.loss,
-            least_loss=one.least_loss,
+            archs=tuple(encoding.decode(candidates[list(chosen.archs)])),
+            mean_loss=chosen.loss,
+            least_loss=chosen.least_loss,
             num_requests=len(requests),
-            num_unserved=one.num_unserved,
-            optimal=one.optimal,
-            serves=tuple(one.archs.index(arch) if arch >= 0 else -1 for arch in one.serves),
+            num_unserved=chosen.num_unserved,
+            optimal=chosen.optimal,
+            serves=tuple(
+                _served(*of_request, archs=chosen.archs)
+                for of_request in zip(requests, chosen.serves, top1, latency_ms, strict=True)
+            ),
         )
-        for one in curve
+        for chosen in curve
+    )
+
+
+def _served(
+    request: _Request,
+    column: int,
+    top1: np.ndarray,
+    latency_ms: np.ndarray,
+    *,
+    archs: tuple[int, ...],
+) -> Served:
+    """What a request runs of the candidates chosen: that of a column, -1 for none."""
+    asked = Served(
+        device=request.member.table.device, budget=request.budget, budget_ms=request.budget_ms
+    )
+    if column < 0:
+        return asked
+    return replace(
+        asked,
+        model=archs.index(column),
+        predicted_top1=float(top1[column]),
+        estimated_ms=float(latency_ms[column]),
     )
 
 

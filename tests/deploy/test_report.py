@@ -290,3 +290,13 @@ def test_tables_that_fold_on_a_phone_stay_tables_to_a_screen_reader(report_data)
         for tag, role in (("tr", "row"), ("th", "rowheader"), ("td", "cell")):
             tags = re.findall(rf"<{tag}\b[^>]*>", body)
             assert tags and all(f'role="{role}"' in found for found in tags)
+
+
+def test_a_choice_is_said_to_be_the_best_measured_only_where_it_is(report_data):
+    picked = replace(report_data, picture=replace(report_data.picture, is_best_measured=False))
+
+    measured, predicted = page_of(report_data).text, page_of(picked).text
+
+    assert "the best of these is taken" in measured and "by this it was chosen" in measured
+    assert "the best of these is taken" not in predicted
+    assert "it was chosen by prediction" in predicted

@@ -279,13 +279,18 @@ def _fleets() -> list[bytes]:
     }  # fmt: skip
     choice = {
         "archs": [points[0]["arch"]], "mean_loss": 0.0, "least_loss": 0.0, "num_requests": 1,
-        "num_unserved": 0, "optimal": True, "serves": [0],
+        "num_unserved": 0, "optimal": True, "serves": [
+            {
+                "device": "host", "budget": "2", "budget_ms": 2.0, "model": 0,
+                "predicted_top1": 90.0, "estimated_ms": 1.2,
+            }
+        ],
     }  # fmt: skip
     body = {
         "devices": [device], "representatives": ["host"], "num_evaluations": 9,
         "portfolio": [choice], "seed": 0,
     }  # fmt: skip
-    return [json_file("ofa.fleet", {"fleet": body})]
+    return [json_file("ofa.fleet", {"fleet": body}, version=2)]
 
 
 @format_("fleet.json", "json", _fleets)

@@ -13,8 +13,9 @@ from ofa.cli import main
 from ofa.fleet_files import read_fleet
 from ofa.opened import predictor, quantized_predictor
 from ofa.run_files import read_front
+from ofa.search import UNSERVED_LOSS
 from ofa.shipped import shipped
-from ofa.space import encoding_of
+from ofa.space import encoding_of, network
 
 SHIPPED = shipped("checkpoints") / "fashion_mnist"
 TWINS = ["pixel4-cpu", "pixel4-cpu-int8"]
@@ -92,16 +93,38 @@ def test_a_device_is_searched_alike_whether_other_precisions_are_there_or_not(
 
 
 def test_what_few_models_lose_counts_in_the_precision_of_the_device_that_runs_them(mixed, lossy):
-    requests = [(device.precision, pick) for device in mixed.devices for pick in device.picks]
+    requests = [(device, pick) for device in mixed.devices for pick in device.picks]
 
     assert [choice.num_requests for choice in mixed.portfolio] == [6, 6, 6]
     for choice in mixed.portfolio:
         losses = [
             pick.point.predicted_top1
-            - accuracies(lossy)[precision](ENCODING.encode([choice.archs[serves]]))[0]
-            for (precision, pick), serves in zip(requests, choice.serves, strict=True)
+            - accuracies(lossy)[device.precision](ENCODING.encode([choice.archs[served.model]]))[0]
+            for (device, pick), served in zip(requests, choice.serves, strict=True)
+            if served.model is not None
         ]
+        losses += [UNSERVED_LOSS] * choice.num_unserved
         assert choice.mean_loss == pytest.approx(np.mean(losses), abs=1e-4)
+
+
+def test_what_serves_a_request_is_told_with_its_accuracy_and_latency_there(mixed, lossy):
+    requests = [(device, pick) for device in mixed.devices for pick in device.picks]
+
+    for choice in mixed.portfolio:
+        for (device, pick), served in zip(requests, choice.serves, strict=True):
+            assert served.device == device.device
+            assert (served.budget, served.budget_ms) == (pick.budget, pick.budget_ms)
+            if served.model is None:
+                assert served.predicted_top1 is None and served.estimated_ms is None
+                continue
+            arch = choice.archs[served.model]
+            layers = network(ENCODING.space, arch).layers
+            estimate = pipeline.profile(device=device.device, checkpoint=str(lossy))
+            assert served.estimated_ms == pytest.approx(estimate.estimate(layers).latency_ms)
+            assert served.estimated_ms <= served.budget_ms
+            top1 = accuracies(lossy)[device.precision](ENCODING.encode([arch]))[0]
+            assert served.predicted_top1 == pytest.approx(top1, abs=1e-3)
+        assert sum(one.model is None for one in choice.serves) == choice.num_unserved
 
 
 def test_what_is_predicted_in_int8_says_so(tmp_path, capsys):
