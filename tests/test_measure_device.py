@@ -238,12 +238,25 @@ def test_a_runtime_that_is_timed_nowhere_is_refused_with_those_that_are(target, 
     assert not packed.exists()
 
 
-def test_a_gpu_is_not_measured_by_its_cpu(tmp_path, capsys):
-    device = describe(tmp_path / "board", target="local", unit="gpu")
+@pytest.mark.parametrize(
+    ("target", "flags"),
+    [
+        ("local", []),
+        ("none", []),
+        ("none", ["--pack", "out.zip"]),
+        ("none", ["--ingest", "results.jsonl"]),
+    ],
+)
+@pytest.mark.parametrize("unit", ["gpu", "npu"])
+def test_a_gpu_is_not_measured_by_its_cpu(unit, target, flags, tmp_path, capsys, monkeypatch):
+    device = describe(tmp_path / "board", target=target, unit=unit)
+    monkeypatch.chdir(tmp_path)
 
-    line = fails(capsys, "profile", "--device", device)
+    line = fails(capsys, "profile", "--device", device, *flags)
 
-    assert "timed on CPUs alone, but the unit is gpu" in line
+    assert f"timed on CPUs alone, but the unit is {unit}" in line
+    assert "ofa devices adapt --pack" in line
+    assert [path.name for path in tmp_path.rglob("*")] == ["board", "device.yaml"]
 
 
 @pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")

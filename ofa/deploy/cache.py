@@ -2,7 +2,7 @@
 
 An entry is one file, renamed into place when it is whole, so builders that run at the same time
 disturb nobody: the later one replaces equal work. An entry that does not hold what its own hashes
-say is built again.
+say is built again; one that cannot be written is built every time.
 """
 
 import hashlib
@@ -44,7 +44,10 @@ class EngineCache:
         files = dict(build())
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         tensors = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
-        artifacts.write_tensors(path, tensors, {"sha256": json.dumps(hashes)})
+        try:
+            artifacts.write_tensors(path, tensors, {"sha256": json.dumps(hashes)})
+        except BadArtifact as error:
+            _log.warning("%s: not kept, so built again next time (%s)", path, error.__cause__)
         return files
 
 

@@ -5,14 +5,17 @@ reason; whoever holds the device runs ``ofa verify`` there.
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from torch import nn
 
+from ofa import artifacts
 from ofa.deploy.cache import EngineCache
 from ofa.errors import BadArtifact, OfaError
 from ofa.evaluate import QuantizationImages
@@ -92,7 +95,7 @@ def build_engine(
     cache: EngineCache,
     threads: int,
 ) -> BuiltEngine:
-    """Build an engine, or take the one that an equal request built before.
+    """Build an engine, or take the one that an equal request built before, in the same way.
 
     Args:
         onnx: The network in full precision.
@@ -110,6 +113,9 @@ def build_engine(
         "runtime": request.runtime,
         "version": version,
         "builders": runtime.builders(),
+        "onnxruntime": RUNTIMES[PORTABLE_RUNTIME].version(),
+        "code": _code(),
+        "bound_to": runtime.bound_to(),
         "precision": request.precision,
         "capability": request.capability,
         "images": settling if request.precision == "int8" else None,
@@ -165,6 +171,14 @@ def in_precision(onnx: bytes, request: EngineRequest, images: QuantizationImages
             calibration=images.calibration if request.precision == "int8" else None,
             top1=images.top1,
         )
+
+
+@functools.cache
+def _code() -> str:
+    """Hash of the sources that build engines, whose mends must reach engines built before."""
+    here = Path(__file__).resolve()
+    sources = (here, *sorted((here.parent.parent / "runtime").glob("*.py")))
+    return artifacts.digest([artifacts.sha256(path) for path in sources])
 
 
 def image_digest(images: np.ndarray) -> str:

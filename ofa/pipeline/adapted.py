@@ -23,7 +23,8 @@ def adapt_device(*, device: str, measured: Path, checkpoint: str, out: Path) -> 
         device: The device it resembles; one without a model is measured first, if it can be.
         measured: JSON file of the subnets and their latencies.
         checkpoint: Whose subnets they are.
-        out: Folder of the new device, which ``--device`` then takes.
+        out: Folder of the new device, which ``--device`` then takes; out of reach, wherever the
+            known one is.
 
     Raises:
         OfaError: If the device has no model and cannot be measured, the file is malformed or not
@@ -39,7 +40,14 @@ def adapt_device(*, device: str, measured: Path, checkpoint: str, out: Path) -> 
     hardware = replace(
         description.hardware, name=f"like {description.hardware.name}", soc="as told"
     )
-    described = replace(description, aliases=(), hardware=hardware)
+    described = Description(  # nothing of the address: the one it resembles is another machine
+        hardware=hardware,
+        runtime=description.runtime,
+        precision=description.precision,
+        threads=description.threads,
+        batch=description.batch,
+        target="none",
+    )
     _refuse_another(out / "device.yaml", described)
     if known.model_path.exists():
         base = load_model(known.model_path)

@@ -62,6 +62,7 @@ def profile(
         return memory.measure(target_of(found), num=num, fresh=fresh)
     if found.model_path.exists():
         return load_model(found.model_path)
+    _check_unit(found)
     raise BadArtifact(
         f"{found.folder / 'device.yaml'}: nobody here can reach the device (target: none), and it "
         f"was never measured; pack what to run there: ofa profile --device {device} --pack out.zip"
@@ -79,16 +80,12 @@ def target_of(device: Device, *, runtime: str | None = None) -> AbstractTarget:
         TargetFailure: If its description lacks what the address needs, or names a runtime that is
             not timed there.
     """
+    _check_unit(device)
     runs = device.description
     if runs.target == "none":
         raise BadArtifact(
             f"{device.folder / 'device.yaml'}: nobody here can reach the device (target: none); "
             "give an address, or carry a bundle there: ofa profile --pack"
-        )
-    if runs.hardware.unit != "cpu":
-        raise BadArtifact(
-            f"{device.folder / 'device.yaml'}: engines are timed on CPUs alone, but the unit is "
-            f"{runs.hardware.unit}; time a few networks there yourself: ofa devices adapt --pack"
         )
     benchmark = device.folder / runs.benchmark if runs.benchmark else None
     return open_target(
@@ -140,10 +137,14 @@ def pack_profile(*, device: str, checkpoint: str, out: Path, num: int | None = N
 
     Returns:
         ``out``.
+
+    Raises:
+        BadArtifact: If no program can be packed that times what computes there, or its runtime.
     """
     from ofa.runtime.bundle import bundle
 
     found = find_device(device)
+    _check_unit(found)
     plan = _memory(found, checkpoint).plan(num)
     if plan.runtime not in LOADERS:
         raise BadArtifact(
@@ -178,7 +179,7 @@ def ingest_profile(
     """The latency model from the results of a bundle, which are checked, then remembered.
 
     Raises:
-        BadArtifact: If they are not whole, or of something else.
+        BadArtifact: If they are not whole, or of something else, or what computes there is no CPU.
         NoisyMachine: If the device was disturbed while it measured.
     """
     from ofa.latency.profile import settled
@@ -186,6 +187,7 @@ def ingest_profile(
     from ofa.latency.rounds_file import read_rounds
 
     found = find_device(device)
+    _check_unit(found)
     memory = _memory(found, checkpoint)
     plan = memory.plan(num)
     measured = settled(plan, read_rounds(results, plan), who=str(results))
@@ -193,6 +195,16 @@ def ingest_profile(
     path = memory.rounds_path(plan, measured.provenance)
     artifacts.write_atomically(path, artifacts.read_bytes(results))
     return memory.keep(measured, num=NUM_SUBNETS if num is None else num, rounds=path)
+
+
+def _check_unit(device: Device) -> None:
+    """Refuse a device whose engines are not timed, since what computes there is no CPU."""
+    unit = device.description.hardware.unit
+    if unit != "cpu":
+        raise BadArtifact(
+            f"{device.folder / 'device.yaml'}: engines are timed on CPUs alone, but the unit is "
+            f"{unit}; time a few networks there yourself: ofa devices adapt --pack"
+        )
 
 
 def _memory(device: Device, checkpoint: str) -> "Memory":

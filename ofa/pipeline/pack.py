@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ofa.evaluate import Judges
 
 _KEPT = (files.SUPERNET, files.PREDICTOR, files.PREDICTOR_REPORT)
+_PACKED = tuple(
+    f"{files.IMAGES}/{split}.safetensors" for split in ("calibration", "search", "test")
+)
 
 
 def pack(*, checkpoint: str, out: Path, images: Path | None = None) -> Path:
@@ -21,19 +24,21 @@ def pack(*, checkpoint: str, out: Path, images: Path | None = None) -> Path:
     Args:
         checkpoint: Folder or shipped name.
         out: The new checkpoint: weights, packed images, and accuracy data and predictor where
-            there are any.
+            there are any. It replaces an older one that was packed there.
         images: Where the images that it was trained on lie now; ``None`` where its recipe says.
 
     Returns:
         ``out``.
 
     Raises:
-        BadArtifact: If it was imported and so was trained on no images that are known.
+        BadArtifact: If it was imported and so was trained on no images that are known, or ``out``
+            is the checkpoint itself or holds something else than a packed one.
         BadData: If images are missing, or not those that it was trained on.
     """
     from ofa.evaluate import write_judges
 
     folder = find_checkpoint(checkpoint)
+    _refuse_to_replace(out, folder)
     judging = judges(folder) if images is None else _judges(folder, images)
     with artifacts.new_folder(out) as new:
         kept = [folder / name for name in _KEPT if (folder / name).is_file()]
@@ -41,6 +46,20 @@ def pack(*, checkpoint: str, out: Path, images: Path | None = None) -> Path:
             artifacts.write_atomically(new / path.relative_to(folder), artifacts.read_bytes(path))
         write_judges(new, judging)
     return out
+
+
+def _refuse_to_replace(out: Path, folder: Path) -> None:
+    """Refuse a place that holds more than an older packed checkpoint, since it would be lost."""
+    if out.exists() and out.samefile(folder):
+        raise BadArtifact(f"{out}: is the checkpoint to pack; choose another --out")
+    known = {out / name for name in (*_KEPT, *_PACKED)}
+    known |= set(files.accuracy_files(out / files.ACCURACY))
+    found = (path for path in out.rglob("*") if path.is_symlink() or not path.is_dir())
+    if strange := min(set(found) - known, default=None):
+        raise BadArtifact(
+            f"{out}: holds {strange.relative_to(out)}, which is no part of a packed checkpoint and "
+            "would be lost; choose another --out"
+        )
 
 
 def _judges(folder: Path, images: Path) -> "Judges":

@@ -111,6 +111,8 @@ class Runtime:
             same engine in another form.
         forms_loader: Makes a session of each such other file, by its name; of engines alone that
             were built here, since those files are not judged.
+        bound_to: Names the hardware here that an engine without a capability runs on alone; empty
+            where it runs wherever the runtime does.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Runtime:
     loader: Callable[[EngineFiles, int], AbstractSession]
     loaded_with: tuple[str, ...] = ()
     forms_loader: Callable[[EngineFiles, int], Mapping[str, AbstractSession]] | None = None
+    bound_to: Callable[[], str] = lambda: ""
 
     def available(self) -> bool:
         """Whether engines can be built here, and run if the hardware is there."""

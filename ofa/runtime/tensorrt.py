@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ofa.errors import BadArtifact, EngineRefused, MissingHardware
 from ofa.runtime.engine import EngineFiles, Runtime, Source, engine_file, optional_module
 from ofa.runtime.quantization import SYMMETRIC
-from ofa.runtime.tensorrt_session import TensorRtSession, has_cuda
+from ofa.runtime.tensorrt_session import TensorRtSession, gpu_name, has_cuda
 
 Module = Literal["tensorrt", "tensorrt_rtx"]
 
@@ -120,6 +120,7 @@ TENSORRT = Runtime(
     profile=SYMMETRIC,
     builder=partial(_build, module="tensorrt"),
     loader=partial(_load, module="tensorrt"),
+    bound_to=gpu_name,
 )
 
 TENSORRT_RTX = Runtime(

@@ -34,7 +34,7 @@ class TensorRtSession(AbstractSession):
         self._engine = Engine(
             runtime=runtime,
             version=trt.__version__,
-            provider=_gpu_name(),
+            provider=gpu_name(),
             threads=1,
             input_type=np.dtype(trt.nptype(engine.get_tensor_dtype(self._input))).name,
             in_channels=images[1],
@@ -74,7 +74,8 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def _gpu_name() -> str:
+def gpu_name() -> str:
+    """Product name of the NVIDIA GPU that computes; empty if this machine has none."""
     import torch
 
-    return torch.cuda.get_device_name()
+    return torch.cuda.get_device_name() if has_cuda() else ""

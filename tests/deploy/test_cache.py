@@ -68,6 +68,16 @@ def test_a_corrupt_entry_is_built_again(tmp_path, build, change, caplog):
     assert build.count == 2
 
 
+def test_what_cannot_be_kept_is_built_all_the_same_with_a_warning(tmp_path, build, caplog):
+    (tmp_path / "file").write_text("where no folder can be made")
+    cache = EngineCache(folder=tmp_path / "file" / "engines")
+
+    assert [cache.get(KEY, build) for _ in range(2)] == [FILES] * 2
+    assert build.count == 2
+    assert "not kept, so built again next time" in caplog.text
+    assert "--out" not in caplog.text
+
+
 def test_builders_at_the_same_time_leave_one_whole_entry(tmp_path, build):
     cache = EngineCache(folder=tmp_path)
 

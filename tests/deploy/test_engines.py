@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ofa.deploy import EngineCache, EngineRequest
+from ofa.deploy import EngineCache, EngineRequest, engines
 from ofa.deploy.engines import BuiltEngine, build_engine
 from ofa.errors import EngineRefused
 from ofa.evaluate import QuantizationImages
@@ -19,11 +19,11 @@ MEAN, STD = (0.5,), (0.25,)
 def build(net, engine, images, tmp_path):
     """Builds an engine of the network, and tells how many entries the cache holds then."""
 
-    def build(precision: str, settling: QuantizationImages) -> int:
+    def build(precision: str, settling: QuantizationImages, runtime: str = "onnxruntime") -> int:
         build_engine(
             engine,
             FromPixels(net, mean=MEAN, std=STD, input_type="uint8"),
-            EngineRequest(runtime="onnxruntime", precision=precision),
+            EngineRequest(runtime=runtime, precision=precision),
             images=settling,
             cache=EngineCache(folder=tmp_path),
             threads=1,
@@ -51,6 +51,39 @@ def test_images_are_nothing_to_an_engine_of_full_precision(build, settling):
     others = replace(settling, labels=settling.labels + 1)
 
     assert build("fp32", settling) == build("fp32", others)
+
+
+def test_an_engine_is_built_again_where_the_hardware_that_it_is_bound_to_is_another(
+    build, settling, monkeypatch
+):
+    def build_on(gpu: str) -> int:
+        bound = replace(RUNTIMES["onnxruntime"], bound_to=lambda: gpu)
+        monkeypatch.setitem(RUNTIMES, "onnxruntime", bound)
+        return build("fp32", settling)
+
+    assert build_on("one GPU") == build_on("one GPU") == 2
+    assert build_on("another GPU") == 4
+
+
+def test_an_engine_is_built_again_once_the_code_that_builds_it_has_changed(
+    build, settling, monkeypatch
+):
+    before = build("fp32", settling)
+    monkeypatch.setattr(engines, "_code", lambda: "mended")
+
+    assert build("fp32", settling) == 2 * before
+
+
+def test_an_engine_of_any_runtime_is_built_again_after_a_new_version_of_what_quantizes_it(
+    build, settling, monkeypatch
+):
+    other = replace(RUNTIMES["onnxruntime"], name="openvino")
+    monkeypatch.setitem(RUNTIMES, "openvino", other)
+    before = build("fp32", settling, runtime="openvino")
+    newer = replace(RUNTIMES["onnxruntime"], distribution="numpy")
+    monkeypatch.setitem(RUNTIMES, "onnxruntime", newer)
+
+    assert build("fp32", settling, runtime="openvino") == 2 * before
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

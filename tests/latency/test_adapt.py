@@ -1,6 +1,7 @@
 """A known device is adapted to a new one from few networks, in milliseconds and no other unit."""
 
 import json
+import shutil
 import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -141,6 +142,25 @@ def test_a_maker_adapts_a_device_from_a_file_and_searches_for_it(tmp_path):
 
     assert pipeline.profile(device=str(out), checkpoint="fashion_mnist") == model
     assert model.evidence.mape_percent < 5
+
+
+def test_a_device_adapted_from_one_within_reach_is_none_that_can_be_reached(tmp_path):
+    base = shutil.copytree(SHIPPED / "note10", tmp_path / "at-hand")
+    described = (base / "device.yaml").read_text()
+    reached = described.replace("target: none", "target: adb:R58M\nbenchmark: benchmark_model")
+    (base / "device.yaml").write_text(reached)
+    out = tmp_path / "my-phone"
+
+    model = pipeline.adapt_device(
+        device=str(base),
+        measured=measured_file(tmp_path / "networks.json", factor=2.0),
+        checkpoint="fashion_mnist",
+        out=out,
+    )
+
+    adapted = load_device(SHIPPED, str(out)).description
+    assert (adapted.target, adapted.benchmark) == ("none", None)
+    assert pipeline.profile(device=str(out), checkpoint="fashion_mnist") == model
 
 
 def test_networks_are_packed_with_the_form_that_makes_a_device_of_them(

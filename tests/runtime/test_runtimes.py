@@ -241,6 +241,14 @@ def test_a_graph_for_hexagon_is_judged_before_it_is_loaded():
         runtime("qnn").load({"engine.onnx": stranger.SerializeToString()})
 
 
+def test_a_plan_of_tensorrt_is_bound_to_the_gpu_that_is_here(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H200")
+    for is_there, name in ((True, "NVIDIA H200"), (False, "")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda is_there=is_there: is_there)
+        assert RUNTIMES["tensorrt"].bound_to() == name
+    assert RUNTIMES["onnxruntime"].bound_to() == ""
+
+
 def test_an_unknown_capability_is_refused_with_the_known_ones():
     with pytest.raises(EngineRefused, match="choose one of sm75, sm80"):
         runtime("tensorrt_rtx").build(whole(), capability="sm87")
