@@ -20,7 +20,7 @@ _PHONE, _EDGE, _TRUNK, _START, _STEP = 390, 378, 18, 132, 92
 _STYLE = f"""
     text {{ font: 14px system-ui, sans-serif; fill: {style.INK} }}
     .name {{ font-weight: 600; font-size: 15px }}
-    .quiet, .head {{ fill: {style.MUTED}; font-size: 13px }}
+    .quiet, .head {{ fill: {style.MUTED}; font-size: 13px; font-weight: 400 }}
     .number {{ font-weight: 600 }} .end {{ text-anchor: end }}
     .narrow text {{ font-size: 16px }} .narrow .quiet {{ font-size: 14.5px }}
     .block {{ fill: #0072b2; stroke: #0072b2 }} .line {{ stroke: #8a949f; fill: none }}
@@ -137,7 +137,7 @@ def _row(manifest: Manifest, space: SearchSpace, line: float) -> list[str]:
         _text("name", _LEFT, line - 4, name),
         _text("quiet", _LEFT, line + 13, runs),
         _strip(space, _arch(manifest), _MIDDLE, line - 12),
-        _text("number end", _LATENCY, line - 4, latency),
+        _text("number end", _LATENCY, line - 4, latency, _lead(manifest)),
         _text("quiet end", _LATENCY, line + 13, interval),
         _text("number end", _TOP1, line - 4, top1),
         _text("number end", _ENGINE, line - 4, size),
@@ -152,7 +152,7 @@ def _card(manifest: Manifest, space: SearchSpace, line: float) -> list[str]:
     left = _TRUNK + 22
     return [
         _text("name", left, line + 5, name),
-        _text("number end", _EDGE, line + 5, latency),
+        _text("number end", _EDGE, line + 5, latency, _lead(manifest)),
         _text("quiet", left, line + 25, runs),
         _text("quiet end", _EDGE, line + 25, interval),
         _strip(space, _arch(manifest), left, line + 36),
@@ -160,8 +160,9 @@ def _card(manifest: Manifest, space: SearchSpace, line: float) -> list[str]:
     ]
 
 
-def _text(kind: str, x: float, y: float, words: str) -> str:
-    return f'<text class="{kind}" x="{x}" y="{y}">{escape(words)}</text>'
+def _text(kind: str, x: float, y: float, words: str, lead: str = "") -> str:
+    quiet = f'<tspan class="quiet">{escape(lead)}</tspan>' if lead else ""
+    return f'<text class="{kind}" x="{x}" y="{y}">{quiet}{escape(words)}</text>'
 
 
 def _arch(manifest: Manifest) -> Arch:
@@ -174,6 +175,12 @@ def _device(manifest: Manifest) -> tuple[str, str]:
     name, _, rest = manifest.target.hardware.partition(", ")
     target = manifest.target
     return name, f"{rest.split(', ')[-1]}, {target.runtime} {target.precision}"
+
+
+def _lead(manifest: Manifest) -> str:
+    """What stands before a latency that is not of one image."""
+    batch = manifest.target.batch
+    return f"{batch} images in " if batch > 1 else ""
 
 
 def _numbers(manifest: Manifest) -> tuple[str, str, str, str, str]:
@@ -196,8 +203,8 @@ def _digits(number: float) -> str:
 
 def _told(manifest: Manifest) -> str:
     return (
-        f"{manifest.target.hardware}: {_digits(manifest.estimated.latency_ms)} ms estimated, "
-        f"{manifest.top1.test:.2f} % top-1"
+        f"{manifest.target.hardware}: {_lead(manifest)}{_digits(manifest.estimated.latency_ms)} ms "
+        f"estimated, {manifest.top1.test:.2f} % top-1"
     )
 
 

@@ -18,9 +18,10 @@ _DETAILS = """\
   ofa devices show pixel
                          networks foretold against measured, and the sources
   ofa devices adapt pixel --pack networks.zip
-                         ONNX files to time on a device of yours, 4 to 20 of
-                         them, and a form to fill in, networks.json; pixel is
-                         the one that yours resembles
+                         engines of its runtime, or ONNX files, to time on a
+                         device of yours, 4 to 20 of them, and a form to fill
+                         in, networks.json; pixel is the one that yours
+                         resembles
   ofa devices adapt pixel --measured networks.json --out my-phone
                          your device, from the form; give the --checkpoint of
                          --pack"""

@@ -104,15 +104,17 @@ def _rows(manifest: "Manifest") -> list[tuple[str, str, str]]:
         known = top1.predicted_rmse is not None
         error = f"± {top1.predicted_rmse:.2f}" if known else "error unknown"
         accuracies.insert(0, (f"{top1.predicted:.2f} %", f"predicted, {error}"))
+    batch = manifest.target.batch
+    each = f", {batch} images a run" if batch > 1 else ""
     searches = len(manifest.attempts)
     times = f", kept after {searches} searches" if searches > 1 else ""
     rows = [
         ("budget", f"{manifest.budget_ms:.3f} ms", f"{manifest.budget_origin}{times}"),
         *((name, f"{most:,.0f}", "asked at most") for name, most in manifest.limits.items()),
-        _latency_row("latency", manifest.estimated, "estimated"),
+        _latency_row("latency", manifest.estimated, "estimated", each),
     ]
     if manifest.measured:
-        rows.append(_latency_row("", manifest.measured, "measured"))
+        rows.append(_latency_row("", manifest.measured, "measured", each))
     if manifest.measured_at_build:
         word = "measured"
         if manifest.timed_at_build != manifest.engine:
@@ -142,10 +144,10 @@ def _rung_row(rung: "Rung") -> tuple[str, str, str]:
     return rung.name, error, f"largest logit error; {differing}{drop}"
 
 
-def _latency_row(name: str, latency: "Latency", word: str) -> tuple[str, str, str]:
+def _latency_row(name: str, latency: "Latency", word: str, each: str = "") -> tuple[str, str, str]:
     label = "" if word.startswith(latency.label) else f" ({latency.label})"
     interval = f"{latency.interval} {latency.low_ms:.3f}–{latency.high_ms:.3f}"
-    return name, f"{latency.latency_ms:.3f} ms", f"{word}{label}, {interval}"
+    return name, f"{latency.latency_ms:.3f} ms", f"{word}{label}, {interval}{each}"
 
 
 SPECIALIZE = Command(

@@ -208,8 +208,16 @@ def tell_of_missing_runtime(device: Device, wish: Wish) -> None:
     """Warn where the portable engine ships, which is not what the device was measured in."""
     from ofa.runtime import RUNTIMES
 
-    known = RUNTIMES.get(device.description.runtime.name)
-    if wish.runtime is None and known is not None and not known.available():
+    if wish.runtime is not None:
+        return
+    named = device.description.runtime.name
+    known = RUNTIMES.get(named)
+    if known is None:
+        _log.warning(
+            "%s gets an engine of ONNX Runtime, since none is built here of the runtime in which "
+            "it was measured (%s); choose another with --runtime", device.id, named,
+        )  # fmt: skip
+    elif not known.available():
         _log.warning(
             "%s was measured in %s, but gets an engine of ONNX Runtime; for its own, "
             "pip install '%s'", device.id, known.name, known.requirement,

@@ -28,6 +28,14 @@ def test_top1_names_another_engine_that_counted_it(shown, manifest):
     assert f"{told}, by the portable engine; this one was not run here arch" in shown(unrun)
 
 
+def test_a_latency_of_several_images_says_of_how_many(shown, manifest):
+    server = replace(manifest, target=replace(manifest.target, batch=64))
+
+    told = "7.610 ms estimated (calibrated), 90 % interval 6.900–7.900"
+    assert f"{told} top-1" in shown(manifest)
+    assert f"{told}, 64 images a run top-1" in shown(server)
+
+
 def test_the_latency_here_names_another_engine_that_was_timed(shown, manifest):
     built = replace(manifest.estimated, latency_ms=0.25, label="measured", machine="a laptop")
     own = replace(manifest, measured_at_build=built, timed_at_build="onnxruntime-fp32")

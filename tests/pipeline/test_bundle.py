@@ -50,5 +50,9 @@ def test_the_portable_engine_stands_in_for_it_and_the_line_that_installs_it_is_t
     assert told(caplog, device, Wish(runtime="onnxruntime")) == ""
 
 
-def test_nothing_is_told_of_a_runtime_that_is_none_of_ours(caplog):
-    assert told(caplog, load_device(shipped("devices"), "v100"), Wish()) == ""
+def test_it_stands_in_for_a_runtime_of_which_no_engine_is_built_as_well(caplog):
+    device = load_device(shipped("devices"), "v100")
+
+    assert engine_request(device, Wish()).name == "onnxruntime-fp32"
+    assert "(pytorch); choose another with --runtime" in told(caplog, device, Wish())
+    assert told(caplog, device, Wish(runtime="tensorrt_rtx")) == ""
