@@ -9,6 +9,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import logging
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ _UMASK = os.umask(0o077)  # read once: it can only be read by setting it, which 
 os.umask(_UMASK)
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EINVAL}
 """What a file system answers that keeps no locks; there, nothing is swept and no one is refused."""
+_log = logging.getLogger(__name__)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -77,11 +79,16 @@ def append_line(path: Path, body: Mapping[str, object]) -> None:
 
 @contextlib.contextmanager
 def claimed(
-    path: Path, *, is_folder: bool = False, mend: str = "wait for it, or choose another --out"
+    path: Path,
+    *,
+    is_folder: bool = False,
+    wait: bool = False,
+    mend: str = "wait for it, or choose another --out",
 ) -> Iterator[None]:
     """Keep other processes from writing the same file, or all of the same folder, meanwhile.
 
     Args:
+        wait: Whether to wait for another process that holds it, which is logged.
         mend: What to do if another process holds it.
 
     Raises:
@@ -91,7 +98,7 @@ def claimed(
     name = path / ".lock" if is_folder else path.parent / f".{path.name}.lock"
     with contextlib.ExitStack() as stack:
         with _writing(name):
-            handle = _own_lock(name, path, mend)
+            handle = _own_lock(name, path, wait=wait, mend=mend)
             stack.callback(os.close, handle)
             stack.callback(name.unlink, missing_ok=True)
             os.truncate(handle, 0)
@@ -111,15 +118,19 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _own_lock(name: Path, path: Path, mend: str) -> int:
+def _own_lock(name: Path, path: Path, *, wait: bool, mend: str) -> int:
     """A lock file that this process alone holds, open."""
     name.parent.mkdir(parents=True, exist_ok=True)
     while True:
         handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
         if not _lock(handle):
             holder = os.read(handle, 500).decode(errors="replace").strip()
-            os.close(handle)
-            raise InUse(f"{path}: is in use by {holder or 'another process'}; {mend}")
+            told = f"{path}: is in use by {holder or 'another process'}"
+            if not wait:
+                os.close(handle)
+                raise InUse(f"{told}; {mend}")
+            _log.warning("%s; waiting for it", told)
+            fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:
             return handle
         os.close(handle)  # its last holder removed it just now

@@ -86,11 +86,12 @@ def test_no_file_asks_for_a_download(tmp_path, tiny_space):
 def test_a_checkpoint_finds_the_images_it_was_trained_on_in_the_home_folder(
     at_home, striped_images, tmp_path, tiny_space
 ):
+    space = replace(tiny_space, num_classes=2)
+    data = Data(name="image_folder", root=str(at_home / "images"), num_search=20)
+    seen = load_splits(replace(data, root=str(striped_images)), space).normalization
     notes = SupernetNotes(
-        space=replace(tiny_space, num_classes=2),
-        data=Data(name="image_folder", root=str(at_home / "images"), num_search=20),
-        classes=("columns", "rows"), mean=(0.5,) * 3, std=(0.2,) * 3, ofa="0",
-    )  # fmt: skip
+        space=space, data=data, classes=("columns", "rows"), mean=seen.mean, std=seen.std, ofa="0"
+    )
     net = build_supernet(notes.space)
     tensors = {name: value.numpy() for name, value in net.state_dict().items()}
     write_supernet(tmp_path / "supernet.safetensors", tensors, notes)

@@ -146,6 +146,24 @@ def test_a_claim_says_what_to_do_about_it(tmp_path):
             pytest.fail("held twice")
 
 
+def test_a_claim_that_waits_says_for_whom_and_gets_its_turn(slow_writer, tmp_path, caplog):
+    run = tmp_path / "run"
+
+    with ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(_hold, run)
+        while "waiting for it" not in caplog.text:
+            assert not turn.done()
+        slow_writer.kill()
+
+    assert turn.result() == [".lock"]
+    assert f"{run}: is in use by process {slow_writer.pid} on" in caplog.text
+
+
+def _hold(run: Path) -> list[str]:
+    with writing.claimed(run, is_folder=True, wait=True):
+        return [path.name for path in run.glob(".lock")]
+
+
 def _fill_folder(path: Path, data: bytes) -> None:
     with writing.new_folder(path) as new:
         writing.write_atomically(new / "file", data)

@@ -1,7 +1,8 @@
 """The images that judge subnets: packed beside a shipped checkpoint, or loaded as its recipe says.
 
 Packed images are kept apart from the weights and named by split; they are the recipe's own, in its
-order, so both sources give the same numbers.
+order, so both sources give the same numbers. Images that changed after training would be divided
+anew, so that some of those trained on would judge: they are refused.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ofa.recipe import Data
 from ofa.space import AnySpace
 
 _SPLITS = ("calibration", "search", "test")
+_ROUNDING = 1.5e-4  # decoders and resizers of two machines may differ in the last of 4 digits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +42,7 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
     """The images of a checkpoint folder, or else those its recipe names.
 
     Raises:
-        BadData: If the recipe's images are not on this machine.
+        BadData: If the recipe's images are not on this machine, or no longer those of training.
         BadArtifact: If packed images are corrupt, or do not fit the supernet.
     """
     if not (folder / IMAGES).is_dir():
@@ -55,8 +57,14 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
                 f"{folder}: the images it was trained on are not in {str(root)!r}, where its "
                 f"recipe says; pack them: ofa pack --checkpoint {folder} --images FOLDER"
             )
-        splits = load_splits(notes.data, notes.space)
-        return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
+        return find_judges(
+            notes.data,
+            notes.space,
+            classes=notes.classes,
+            mean=notes.mean,
+            std=notes.std,
+            owner=folder,
+        )
     return Judges(**{split: _read(folder / IMAGES, split, notes) for split in _SPLITS})
 
 
@@ -78,12 +86,13 @@ def find_judges(
         BadData: If they are missing or unreadable, or others.
     """
     splits = load_splits(data, space)
-    found = (splits.test.classes, splits.normalization.mean, splits.normalization.std)
-    if found != (classes, mean, std):
-        what = "classes" if found[0] != classes else "mean and standard deviation of pixels"
+    found = (*splits.normalization.mean, *splits.normalization.std)
+    has_classes = splits.test.classes == classes
+    if not has_classes or not np.allclose(found, (*mean, *std), rtol=0, atol=_ROUNDING):
+        what = "mean and standard deviation of pixels" if has_classes else "classes"
         raise BadData(
-            f"{data.folder}: these are not the images that {owner} was trained on, their {what} "
-            "differ; give those, or train on yours"
+            f"{data.folder or data.name}: these are not the images that {owner} was trained on, "
+            f"their {what} differ; bring those back, or train on yours"
         )
     return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from ofa import artifacts
 from ofa import checkpoint as files
 from ofa.errors import BadData
 from ofa.opened import find_checkpoint
@@ -15,7 +16,8 @@ def pack_images(
     """Pack a folder of images into a checkpoint, to recalibrate, choose and measure by.
 
     Of ``images/train``, part is held out to choose subnets by and the rest recalibrates them;
-    ``images/test`` is reported once. Folders name the classes, in the order of the labels.
+    ``images/test`` is reported once. Folders name the classes, in the order of the labels. What was
+    measured on other images before is refused from then on, as if it were of other weights.
 
     Args:
         images: Holds ``train/<class>/*`` and ``test/<class>/*``.
@@ -28,7 +30,7 @@ def pack_images(
     Raises:
         BadData: If images are missing or unreadable, or do not fit the supernet's classes.
     """
-    from ofa.data.image_folder import EXTENSIONS
+    from ofa.data.image_folder import index_image_folder
     from ofa.data.load import load_splits
     from ofa.evaluate import Judges, write_judges
 
@@ -36,8 +38,9 @@ def pack_images(
     path = folder / files.SUPERNET
     tensors, notes = files.read_supernet(path)
     if num_search is None:
-        found = (images / "train").rglob("*")
-        num_images = sum(file.suffix.lower() in EXTENSIONS for file in found)
+        size = max(notes.space.resolutions)
+        channels = notes.space.in_channels
+        num_images = len(index_image_folder(images, part="train", channels=channels, size=size))
         if num_images < 4:
             raise BadData(f"{images / 'train'}: holds {num_images} images; give 4 or more")
         num_search = min(10_000, num_images // 2)
@@ -50,5 +53,7 @@ def pack_images(
     splits = load_splits(data, notes.space)
     judges = Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
     write_judges(folder, judges)
-    files.write_supernet(path, tensors, replace(notes, classes=splits.test.classes))
+    judged_by = artifacts.digest([judges.calibration.digest(), judges.search.digest()])
+    notes = replace(notes, classes=splits.test.classes, judged_by=judged_by)
+    files.write_supernet(path, tensors, notes)
     return folder / files.IMAGES

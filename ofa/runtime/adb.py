@@ -1,12 +1,13 @@
 """An Android device that adb reaches, timed by a benchmark program that the user has for it.
 
 The program is one of ``ofa.runtime.programs``. It times one model at a time, so the models take
-turns, pass by pass, and the median over the passes counts. Files lie in a folder of their own on
-the device and go afterwards.
+turns, pass by pass, and the median over the passes counts. The files of a measurement lie in a
+folder of their own on the device and go afterwards.
 """
 
 import hashlib
 import re
+import secrets
 import shlex
 import subprocess
 import tempfile
@@ -21,10 +22,10 @@ from ofa.errors import Disconnected, TargetFailure
 from ofa.runtime.engine import EngineFiles
 from ofa.runtime.machine import Provenance
 from ofa.runtime.programs import Sample, program_of
-from ofa.runtime.target import AbstractTarget
+from ofa.runtime.target import AbstractTarget, alone_on
 from ofa.runtime.timing import Timing, utc_now
 
-_FOLDER = "/data/local/tmp/ofa-profile"
+_FOLDERS = "/data/local/tmp/ofa-profile"
 _PASSES = 5
 _TIMEOUT_S = 600
 _ABSENT = ("not found", "no devices", "offline", "closed", "unauthorized", "cannot connect",
@@ -73,33 +74,35 @@ class AdbTarget(AbstractTarget):
     def measure(
         self, engines: Mapping[str, EngineFiles], *, threads: int, warmup: int, repeats: int
     ) -> dict[str, Timing]:
-        """Timings of engines, by name, which take turns.
+        """Timings of engines, by name, which take turns; other commands wait.
 
         ``p10_ms`` is the median over the passes of the fastest inference, or of the fastest but for
         one in twenty, since no program tells a 10th percentile.
 
         Raises:
             Disconnected: If the device went away.
-            TargetFailure: If the program fails, or prints what is not understood.
+            TargetFailure: If the program fails, takes too long, or prints what is not understood.
         """
         asked = program_of(self.benchmark.name)
         passes = min(_PASSES, repeats)
         each = -(-repeats // passes)
-        program = f"{_FOLDER}/{self.benchmark.name}"
-        models = {name: f"{_FOLDER}/{index}{asked.suffix}" for index, name in enumerate(engines)}
+        folder = f"{_FOLDERS}-{secrets.token_hex(8)}"
+        program = f"{folder}/{self.benchmark.name}"
+        models = {name: f"{folder}/{index}{asked.suffix}" for index, name in enumerate(engines)}
         samples: dict[str, list[Sample]] = {name: [] for name in engines}
-        try:
-            self._shell("mkdir", "-p", _FOLDER)
-            self._adb("push", str(self.benchmark), program)
-            self._shell("chmod", "700", program)
-            for name, files in engines.items():
-                self._push(next(iter(files.values())), models[name])
-            for _ in range(passes):
-                for name, model in models.items():
-                    output = self._shell(program, *asked.arguments(model, threads, each))
-                    samples[name].append(asked.read(output))
-        finally:
-            self._told("rm", "-r", "-f", _FOLDER)
+        with alone_on(self):
+            try:
+                self._shell("mkdir", "-p", folder)
+                self._adb("push", str(self.benchmark), program)
+                self._shell("chmod", "700", program)
+                for name, files in engines.items():
+                    self._push(next(iter(files.values())), models[name])
+                for _ in range(passes):
+                    for name, model in models.items():
+                        output = self._shell(program, *asked.arguments(model, threads, each))
+                        samples[name].append(asked.read(output))
+            finally:
+                self._told("rm", "-r", "-f", folder)
         return {name: _timing(taken, repeats=passes * each) for name, taken in samples.items()}
 
     def __str__(self) -> str:
@@ -141,7 +144,10 @@ class AdbTarget(AbstractTarget):
                 f"{self}: there is no adb here; install it: apt-get install adb"
             ) from error
         except subprocess.TimeoutExpired as error:
-            raise Disconnected(f"{self}: no answer within {_TIMEOUT_S} s; try again") from error
+            raise TargetFailure(
+                f"{self}: {shlex.join(words)[:120]} took longer than {_TIMEOUT_S} s; time fewer "
+                "images a run (batch in device.yaml), or look at: adb devices"
+            ) from error
         told = done.stderr.lower()
         if (
             done.returncode

@@ -2,7 +2,8 @@
 
 The system's ``ssh`` connects, so keys, jump hosts and ``~/.ssh/config`` work as the user has them.
 Host keys are always checked. One connection sends one bundle, which lies in a temporary file while
-it runs there, and brings back one line; nothing stays behind.
+it runs there, and brings back one line; nothing stays behind. A program whose connection ends is
+told nothing by sshd, so it looks for its parent and ends itself.
 """
 
 import shlex
@@ -18,11 +19,16 @@ from ofa.runtime.engine import EngineFiles
 from ofa.runtime.machine import Provenance
 from ofa.runtime.rounds import Protocol, Round
 from ofa.runtime.runner import ANSWER
-from ofa.runtime.target import AbstractTarget, Address
+from ofa.runtime.target import AbstractTarget, Address, alone_on
 from ofa.runtime.timing import Timing, stopwatch
 
 _RUN_BUNDLE = """\
-import json, runpy, sys, tempfile
+import _thread, json, os, runpy, sys, tempfile, threading, time
+parent = os.getppid()
+def follow_parent():
+    while os.getppid() == parent:
+        time.sleep(1)
+    _thread.interrupt_main()
 try:
     file = tempfile.NamedTemporaryFile(suffix=".zip")
     file.write(sys.stdin.buffer.read())
@@ -32,7 +38,9 @@ except OSError as error:
     print("ofa-answer " + json.dumps({"error": reason}))
     sys.exit(1)
 sys.argv = [file.name, "--print"]
-runpy.run_path(file.name, run_name="__main__")
+with file:
+    threading.Thread(target=follow_parent, daemon=True).start()
+    runpy.run_path(file.name, run_name="__main__")
 """
 _OPTIONS = {
     "BatchMode": "yes",  # never ask: there may be nobody to answer
@@ -68,23 +76,25 @@ class SshTarget(AbstractTarget):
         Raises:
             TargetFailure: If it cannot be reached or lacks what it needs.
         """
-        answer = self._answer({}, threads=1, protocol=Protocol())
+        with alone_on(self):  # to load a runtime there would disturb who times
+            answer = self._answer({}, threads=1, protocol=Protocol())
         return artifacts.parse(Provenance, answer.get("provenance"), where=f"{self}: provenance")
 
     def measure(
         self, engines: Mapping[str, EngineFiles], *, threads: int, warmup: int, repeats: int
     ) -> dict[str, Timing]:
-        """Interleaved timings of engines, by name, in one connection.
+        """Interleaved timings of engines, by name, in one connection; other commands wait.
 
         Raises:
             Disconnected: If the connection broke.
-            TargetFailure: If the device fails otherwise, or answers oddly.
+            TargetFailure: If the device fails otherwise, takes too long, or answers oddly.
         """
         numbered = {f"{index}": engine for index, engine in enumerate(engines.values())}
         protocol = Protocol(num_round=len(engines), warmup=warmup, repeats=repeats)
-        elapsed_s = stopwatch()
-        answer = self._answer(numbered, threads=threads, protocol=protocol)
-        waited_s = elapsed_s()
+        with alone_on(self):
+            elapsed_s = stopwatch()
+            answer = self._answer(numbered, threads=threads, protocol=protocol)
+            waited_s = elapsed_s()
         try:
             timings = artifacts.parse(Round, answer, where=f"{self}: results").timings
         except BadArtifact as error:
@@ -127,7 +137,10 @@ class SshTarget(AbstractTarget):
                 f"{self}: there is no ssh here; install it: apt-get install openssh-client"
             ) from error
         except subprocess.TimeoutExpired as error:
-            raise Disconnected(f"{self}: no answer within {_TIMEOUT_S} s; try again") from error
+            raise TargetFailure(
+                f"{self}: no answer within {_TIMEOUT_S} s; time fewer images a run (batch in "
+                "device.yaml), or fewer --repeats"
+            ) from error
         if len(done.stdout) > _MAX_ANSWER_BYTES:
             raise TargetFailure(
                 f"{self}: answers with {len(done.stdout):,} bytes; check its Python"
@@ -148,7 +161,7 @@ class SshTarget(AbstractTarget):
         config = ["-F", str(self.config)] if self.config else []
         port = ["-p", str(self.address.port)] if self.address.port else []
         user = ["-l", self.address.user] if self.address.user else []
-        there = shlex.join([self.python, "-c", _RUN_BUNDLE])
+        there = "exec " + shlex.join([self.python, "-c", _RUN_BUNDLE])  # no shell in between
         return ["ssh", "-T", *config, *options, *port, *user, "--", self.address.host, there]
 
     def _failure(self, code: int, stderr: str) -> TargetFailure:

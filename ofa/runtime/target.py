@@ -6,13 +6,15 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ofa.errors import TargetFailure
+from ofa import artifacts
+from ofa.errors import BadArtifact, TargetFailure
 from ofa.runtime.engine import EngineFiles
 from ofa.runtime.loaders import LOADERS
 from ofa.runtime.machine import Provenance
@@ -136,6 +138,16 @@ def open_target(
             "or in device.yaml: benchmark: path/to/onnxruntime_perf_test, or …/benchmark_model"
         )
     return AdbTarget(serial=parsed.host, benchmark=benchmark)
+
+
+@contextmanager
+def alone_on(target: AbstractTarget) -> Iterator[None]:
+    """Keep other commands of this machine from using a target; waits for one that does."""
+    lock = artifacts.cache_folder() / "targets" / str(target).replace("//", "")
+    with ExitStack() as stack:
+        with suppress(BadArtifact):  # a cache that cannot be written is no reason to time nothing
+            stack.enter_context(artifacts.claimed(lock, wait=True))
+        yield
 
 
 def _is_name(text: str) -> bool:

@@ -15,7 +15,7 @@ from ofa.errors import OfaError
 from ofa.search.archive import Archive, Scored
 from ofa.search.front import Front
 from ofa.search.problem import Problem
-from ofa.space import AnyEncoding, Genotypes
+from ofa.space import AnyEncoding, Genotypes, genotypes_of
 
 _NUM_BINS = 64
 _REDRAWN_GENES = 1.5  # per child, on average
@@ -101,7 +101,11 @@ def _evolve(
 ) -> None:
     """Breed until the front rests or only the refinement's share of evaluations is left."""
     reserve = _REFINEMENT_SHARE * archive.num_left
-    start = np.concatenate([uniform_archs(encoding), encoding.sample(population, rng)])
+    uniform, share = uniform_archs(encoding), archive.num_left // 2
+    if len(uniform) > share:  # they come resolution by resolution: the first are all small
+        corners = genotypes_of(encoding, [encoding.space.smallest(), encoding.space.largest()])
+        uniform = np.concatenate([corners, rng.permutation(uniform)[:share]])
+    start = np.concatenate([uniform, encoding.sample(population, rng)])
     parents = _select(archive.score_new(start), population)
     # Bounded although children may all be clones or too slow.
     for _ in range(4 * (archive.num_left // population + 1)):

@@ -9,7 +9,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 VERSION = 41  # of the protocol, since adb 1.0.41 of 2018
@@ -39,9 +39,10 @@ def adb_server(phone: Phone) -> Iterator[int]:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            while service := self._request():
-                if not self._serve(service):
-                    return
+            with suppress(ConnectionError):  # of a client that waits no longer
+                while service := self._request():
+                    if not self._serve(service):
+                        return
 
         def _request(self) -> str:
             length = self.rfile.read(4)

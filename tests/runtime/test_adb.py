@@ -1,7 +1,11 @@
 """A phone behind adb: the real client, before a stand-in for its server. No phone was at hand."""
 
+import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import groupby
+from threading import Event
 
 import pytest
 from runtime.adb_server import Phone, adb_server
@@ -95,6 +99,66 @@ def test_engines_are_pushed_timed_in_turns_and_removed(connect):
     assert sorted(phone.files.values()) == sorted([b"\x7fELF", b"one", b"two"])
     runs = [words[-2] for words in phone.commands if words[0].endswith("perf_test")]
     assert runs == runs[:2] * 5 and runs[0] != runs[1]
+    assert phone.commands[-1][:2] == ["rm", "-r"]
+
+
+def folders_of(phone) -> list[str]:
+    """The folder that each command on a phone was about."""
+    found = (re.search(r"/data/local/tmp/[^/]+", " ".join(words)) for words in phone.commands)
+    return [match[0] for match in found if match]
+
+
+def test_every_measurement_has_a_folder_of_its_own_and_removes_no_other(connect):
+    phone = a_phone()
+    target = connect(phone)
+
+    for _ in range(2):
+        target.measure({"a": {"e": b"one"}}, threads=1, warmup=1, repeats=3)
+
+    removed = [words[-1] for words in phone.commands if words[0] == "rm"]
+    assert removed == [folder for folder, _ in groupby(folders_of(phone))]
+    assert len(set(removed)) == 2
+    assert {path.rpartition("/")[0] for path in phone.files} == set(removed)
+
+
+def test_a_second_command_waits_until_the_first_has_timed(connect, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    phone = a_phone()
+    target = connect(phone)
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            pool.submit(target.measure, {"a": {"e": b"one"}}, threads=1, warmup=1, repeats=3)
+
+    assert len(list(groupby(folders_of(phone)))) == 2
+    assert re.search(
+        r"targets/adb:R58M123: is in use by process \d+ on .*; waiting for it", caplog.text
+    )
+
+
+def test_a_phone_is_timed_although_the_cache_cannot_be_written(connect, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+
+    timings = connect(a_phone()).measure({"a": {"e": b"one"}}, threads=1, warmup=1, repeats=3)
+
+    assert timings["a"].repeats == 3
+
+
+def test_a_program_that_takes_too_long_is_not_taken_for_a_phone_that_went_away(
+    connect, monkeypatch
+):
+    monkeypatch.setattr("ofa.runtime.adb._TIMEOUT_S", 1)
+    phone, ended = a_phone(), Event()
+    usual = phone.answer
+    phone.answer = lambda words: usual(words) if "-r" not in words[3:] else (ended.wait(30), "")
+
+    with pytest.raises(
+        TargetFailure, match=r"perf_test .* took longer than 1 s; time fewer images a run"
+    ) as refusal:
+        connect(phone).measure({"a": {"e": b"one"}}, threads=1, warmup=1, repeats=3)
+    ended.set()
+
+    assert not isinstance(refusal.value, Disconnected)
     assert phone.commands[-1][:2] == ["rm", "-r"]
 
 

@@ -1,6 +1,7 @@
 """A device behind ssh, here a real sshd on 127.0.0.1 with keys made for the test."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,25 @@ def test_a_disk_without_room_there_is_told(server, tmp_path):
 def test_a_file_that_is_no_engine_is_told(target):
     with pytest.raises(TargetFailure, match="cannot load an engine"):
         target.measure({"a": {"engine.onnx": b"no model"}}, threads=1, warmup=1, repeats=1)
+
+
+def test_what_takes_too_long_is_told_as_that_and_ends_there_too(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("ofa.runtime.ssh._TIMEOUT_S", 5)
+    (tmp_path / "there").mkdir()
+    running = f"echo $$ > {tmp_path}/process; TMPDIR={tmp_path}/there exec {sys.executable}"
+    python = program(tmp_path, f'{running} "$@"')
+    target = open_target(server.address, python=python, ssh_config=server.config)
+
+    with pytest.raises(TargetFailure, match=r"within 5 s; time fewer images a run") as refusal:
+        target.measure({"a": engine(512)}, threads=1, warmup=1, repeats=10**7)
+
+    assert not isinstance(refusal.value, Disconnected)  # else it would be asked again
+    process = Path("/proc") / (tmp_path / "process").read_text().strip()
+    deadline = time.monotonic() + 20
+    while process.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not process.exists()
+    assert list((tmp_path / "there").glob("*.zip")) == []
 
 
 def test_no_bundle_stays_behind(server, tmp_path):

@@ -119,6 +119,26 @@ def test_an_impossible_budget_ends_and_says_how_near_it_came(search):
         search(hopeless, np.random.default_rng(0))
 
 
+def test_few_evaluations_are_not_spent_on_the_smallest_images_alone():
+    space = SearchSpace(resolutions=tuple(range(128, 225, 4)))
+    encoding = Encoding(space)
+    asked = []
+
+    def accuracy(genotypes):
+        asked.extend(encoding.decode(genotypes))
+        return genotypes.sum(axis=1, dtype=np.float64)
+
+    assert len(uniform_archs(encoding)) == 25 * 3 * 3 * 3
+    few = problem(encoding, accuracy=accuracy, max_evaluations=300)
+    search_front(few, np.random.default_rng(0), population=16)
+
+    assert len(asked) == 300
+    assert {space.smallest(), space.largest()} <= set(asked)
+    assert {arch.resolution for arch in asked} == set(space.resolutions)
+    uniform = set(encoding.decode(uniform_archs(encoding)))
+    assert sum(arch in uniform for arch in asked) < 200  # the rest was bred
+
+
 def test_a_population_of_one_is_refused():
     with pytest.raises(OfaError, match="population of 1 is too small; use 2 or more"):
         search_front(problem(PUBLISHED), np.random.default_rng(0), population=1)
