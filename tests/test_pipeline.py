@@ -267,8 +267,11 @@ def test_an_equal_request_to_deploy_builds_nothing_and_another_does(bundle, run,
     assert shares.name == f"{first.name}-float32"
     request = load_bundle(first).manifest.request
     assert load_bundle(packed).manifest.request == request
+    monkeypatch.setattr("ofa.deploy.engines._code", lambda: "mended")
+    mended = load_bundle(pipeline.deploy(**arrows)).manifest.request
     monkeypatch.setattr(type(RUNTIMES["onnxruntime"]), "version", lambda runtime: "of tomorrow")
-    assert load_bundle(pipeline.deploy(**arrows)).manifest.request != request
+    newer = load_bundle(pipeline.deploy(**arrows)).manifest.request
+    assert len({request, mended, newer}) == 3
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,17 @@ class EngineRequest:
         """Runtime, precision and capability in one word: ``tensorrt_rtx-fp16-sm89``."""
         parts = (self.runtime, self.precision, self.capability)
         return "-".join(part for part in parts if part)
+
+    def made_by(self) -> dict[str, object]:
+        """The request, and all that may make another engine of the same network elsewhere."""
+        runtime = RUNTIMES[self.runtime]
+        return asdict(self) | {
+            "version": runtime.version(),
+            "builders": runtime.builders(),
+            "onnxruntime": RUNTIMES[PORTABLE_RUNTIME].version(),
+            "code": _code(),
+            "bound_to": runtime.bound_to(),
+        }
 
 
 PORTABLE = EngineRequest(runtime=PORTABLE_RUNTIME, precision="fp32")
@@ -106,18 +117,10 @@ def build_engine(
         OfaError: If the runtime is missing or refuses the network; tells the mend.
     """
     runtime = RUNTIMES[request.runtime]
-    version = runtime.version()
     settling = [image_digest(part) for part in (images.calibration, images.search, images.labels)]
     key = {
         "onnx": hashlib.sha256(onnx).hexdigest(),
-        "runtime": request.runtime,
-        "version": version,
-        "builders": runtime.builders(),
-        "onnxruntime": RUNTIMES[PORTABLE_RUNTIME].version(),
-        "code": _code(),
-        "bound_to": runtime.bound_to(),
-        "precision": request.precision,
-        "capability": request.capability,
+        "engine": request.made_by(),
         "images": settling if request.precision == "int8" else None,
     }
 
@@ -133,7 +136,7 @@ def build_engine(
     session, unchecked = load_engine(request.runtime, files, threads=threads)
     return BuiltEngine(
         request=request,
-        version=version,
+        version=runtime.version(),
         onnx=precise,
         files=files,
         session=session,

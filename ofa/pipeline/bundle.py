@@ -104,7 +104,6 @@ def prepare(
         BadData: If the images of a transferred subnet are missing.
     """
     from ofa.deploy import Order
-    from ofa.runtime import RUNTIMES
 
     folder = find_checkpoint(checkpoint)
     outcome = read_front(front)
@@ -133,7 +132,7 @@ def prepare(
         "subnet": artifacts.sha256(subnet / "subnet.safetensors"),
         "outcome": artifacts.digest(asdict(outcome)),
         "device": artifacts.digest(asdict(found.description)),
-        "engine": asdict(request) | {"version": RUNTIMES[request.runtime].version()},
+        "engine": request.made_by(),
         "input": wish.input,
         "ofa": ofa.__version__,
     }
