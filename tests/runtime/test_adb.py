@@ -1,5 +1,6 @@
 """A phone behind adb: the real client, before a stand-in for its server. No phone was at hand."""
 
+import logging
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -123,12 +124,17 @@ def test_every_measurement_has_a_folder_of_its_own_and_removes_no_other(connect)
 
 def test_a_second_command_waits_until_the_first_has_timed(connect, monkeypatch, tmp_path, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    phone = a_phone()
+    phone, begun, told = a_phone(), Event(), Event()
+    usual = phone.answer
+    phone.answer = lambda words: (begun.set(), told.wait(30), usual(words))[-1]
     target = connect(phone)
+    log = logging.getLogger("ofa.writing")
+    monkeypatch.setattr(log, "filters", [lambda record: told.set() or True])
 
     with ThreadPoolExecutor(2) as pool:
-        for _ in range(2):
+        for _ in range(2):  # the second once the first is at work
             pool.submit(target.measure, {"a": {"e": b"one"}}, threads=1, warmup=1, repeats=3)
+            assert begun.wait(30)
 
     assert len(list(groupby(folders_of(phone)))) == 2
     assert re.search(
