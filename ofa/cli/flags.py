@@ -58,10 +58,9 @@ def add_limits(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--max",
         action="append",
-        default=[],
+        default=None,
         metavar="COST=NUMBER",
-        help=f"most it may cost besides latency, e.g. macs=40M; {', '.join(COSTS)}; give it "
-        "again for several",
+        help=f"most it may cost, e.g. macs=40M; {', '.join(COSTS)}; again for several",
     )
 
 
@@ -72,7 +71,7 @@ def limits(options: Namespace) -> dict[str, float]:
         OfaError: If an entry is no cost and number, or a cost is given twice.
     """
     found: dict[str, float] = {}
-    for entry in options.max:
+    for entry in options.max or ():
         name, _, number = entry.partition("=")
         try:
             value = (
@@ -104,7 +103,7 @@ def add_wish(parser: ArgumentParser) -> None:
         "--input",
         choices=["uint8", "float32"],
         default="uint8",
-        help="pixels the engine takes: raw bytes, or numbers from 0 to 1",
+        help="pixels it takes: bytes, or 0 to 1",
     )
     parser.add_argument(
         "--precision",

@@ -33,6 +33,11 @@ class Specialized:
 def _add_flags(parser: ArgumentParser) -> None:
     flags.add_device(parser)
     flags.add_budget(parser)
+    parser.add_argument(
+        "--whole-interval",
+        action="store_true",
+        help="keep the budget by the upper end of an estimate's interval, too",
+    )
     flags.add_limits(parser)
     flags.add_checkpoint(parser)
     flags.add_precisions(parser)
@@ -59,6 +64,7 @@ def _specialize(options: Namespace, track: pipeline.Track) -> list[Specialized]:
             checkpoint=options.checkpoint,
             out=options.out,
             budget_ms=options.budget_ms,
+            whole_interval=options.whole_interval,
             limits=flags.limits(options),
             seed=options.seed,
             wish=flags.wish(options),

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofa.errors import InfeasibleBudget
+from ofa.errors import InfeasibleBudget, OfaError
 from ofa.latency import load_device
 from ofa.pipeline.bundle import (
     Wish,
@@ -24,6 +24,7 @@ from ofa.pipeline.front import search
 from ofa.pipeline.precisions import search_precisions
 from ofa.pipeline.progress import Track, untracked
 from ofa.pipeline.subnet import extract
+from ofa.pipeline.whole_interval import find_with_whole_interval
 from ofa.shipped import shipped
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def specialize(
     checkpoint: str,
     out: Path,
     budget_ms: float | None = None,
+    whole_interval: bool = False,
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
     wish: Wish | None = None,
@@ -54,6 +56,8 @@ def specialize(
     Args:
         budget_ms: Latency to stay within; ``None`` takes that of the front's knee, which is a
             choice rather than a promise and is not enforced.
+        whole_interval: Whether the upper end of the estimate's interval keeps the budget, where the
+            device is out of reach.
         limits: What the subnet may cost at most besides latency, by names in ``ofa.space.COSTS``.
         precisions: Whether the device's twins in other precisions compete; the most accurate wins.
         finetune_epochs: Passes over the training images that the chosen subnet gets by itself.
@@ -66,6 +70,7 @@ def specialize(
         BudgetMissed: If no engine keeps the budget; the last bundle is kept under ``out/rejected``.
         ParityFailure: If a form of the network differs from the one before.
         BadData: If the images to fine-tune on are missing.
+        OfaError: If ``whole_interval`` is asked without a budget, or of a device at hand.
     """
     from ofa.deploy import assemble, build, load_bundle
     from ofa.deploy.budget import first_aim_ms, holds, missed, next_aim_ms
@@ -74,6 +79,9 @@ def specialize(
     if finetune_epochs:  # missed after the search otherwise
         check_training_images(checkpoint)
     is_reachable = load_device(shipped("devices"), device).description.target != "none"
+    if whole_interval and (budget_ms is None or is_reachable):
+        reason = "needs a budget" if budget_ms is None else f"{device} is at hand, so it is timed"
+        raise OfaError(f"--whole-interval: {reason}; give --budget-ms of a device out of reach")
     aim_ms = None if budget_ms is None else first_aim_ms(budget_ms, reachable=is_reachable)
     alone = partial(search, checkpoint=checkpoint, out=out, seed=seed, limits=limits, track=track)
 
@@ -90,7 +98,11 @@ def specialize(
     attempts: tuple[Attempt, ...] = ()
     while True:
         try:
-            found, front = find(aim_ms)
+            found, front = (
+                find_with_whole_interval(find, checkpoint=checkpoint, budget_ms=aim_ms)
+                if whole_interval and aim_ms is not None
+                else find(aim_ms)
+            )
         except InfeasibleBudget:
             if attempts or aim_ms == budget_ms:
                 raise
