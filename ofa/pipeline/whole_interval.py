@@ -26,20 +26,20 @@ def find_with_whole_interval(
         InfeasibleBudget: If no subnet is fast enough, or none for sure.
     """
     space = files.read_supernet(find_checkpoint(checkpoint) / files.SUPERNET)[1].space
-    aim_ms = budget_ms
-    for _ in range(_MAX_SEARCHES):
+    aim_ms, num_left = budget_ms, _MAX_SEARCHES
+    while True:
         device, path = find(aim_ms)
+        num_left -= 1
         outcome = read_front(path)
         model = profile(device=device, checkpoint=checkpoint)
         estimate = model.estimate(network(space, outcome.chosen.arch).layers)
         if estimate.high_ms <= budget_ms:
             return device, path
-        if outcome.chosen.estimated_ms <= outcome.lowest_ms:
-            break
+        if not num_left or outcome.chosen.estimated_ms <= outcome.lowest_ms:
+            raise InfeasibleBudget(
+                f"no subnet was found whose whole interval lies within {budget_ms:g} ms; the last "
+                f"one takes {estimate.latency_ms:.3f} ms, with up to {estimate.high_ms:.3f} ms to "
+                "be reckoned with: raise the budget, or leave out --whole-interval"
+            )
         nearer_ms = _STEP * estimate.latency_ms * budget_ms / estimate.high_ms
         aim_ms = max(outcome.lowest_ms, nearer_ms)
-    raise InfeasibleBudget(
-        f"no subnet was found whose whole interval lies within {budget_ms:g} ms; the last one "
-        f"takes {estimate.latency_ms:.3f} ms, with up to {estimate.high_ms:.3f} ms to be reckoned "
-        "with: raise the budget, or leave out --whole-interval"
-    )
