@@ -28,6 +28,8 @@ ACCURACY = "accuracy.jsonl"
 PREDICTOR = "predictor.safetensors"
 PREDICTOR_REPORT = "predictor.json"
 IMAGES = "images"
+SPLITS = ("calibration", "search", "test")
+"""Images that are packed beside weights, a file of ``IMAGES`` each."""
 
 _ACCURACY_SCHEMA = {"name": "ofa.accuracy", "version": 1}
 

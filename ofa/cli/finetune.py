@@ -10,6 +10,7 @@ from ofa.cli import flags, screen
 from ofa.cli.command import Command
 from ofa.errors import OfaError
 from ofa.pipeline import FineTuned
+from ofa.plain_data import yaml_value
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -37,7 +38,14 @@ def _add_flags(parser: ArgumentParser) -> None:
         metavar="N",
         help="images a step; default: 128, or all where there are fewer",
     )
-    flags.add_augment(parser)
+    parser.add_argument(
+        "--augment",
+        nargs="+",
+        default=None,
+        metavar="FIELD=VALUE",
+        help="random changes to images, e.g. flip=false crop_padding=4, fields of train.augment in "
+        "recipes; the others are as the supernet was trained",
+    )
     parser.add_argument(
         "--threads", type=NonNegativeInt, default=2, help="CPU threads; 0 takes torch's choice"
     )
@@ -55,13 +63,21 @@ def _finetune(options: Namespace, track: pipeline.Track) -> FineTuned:
             epochs=options.epochs,
             learning_rate=options.learning_rate,
             batch_size=options.batch_size,
-            augment=flags.augment(options),
+            augment=dict(map(_field, options.augment or ())),
             threads=options.threads,
             seed=options.seed,
             progress=not options.quiet,
         )
     except OfaError as error:  # the field of a recipe, which nobody wrote here
         raise OfaError(str(error).replace("train.batch_size", "--batch-size")) from error
+
+
+def _field(word: str) -> tuple[str, object]:
+    """A field of ``--augment`` and its value."""
+    field, _, value = word.partition("=")
+    if not (field and value):
+        raise OfaError(f"--augment {word}: write a field and its value, as in flip=false")
+    return field, yaml_value(value, where=f"--augment {word}")
 
 
 def _show(tuned: FineTuned) -> None:

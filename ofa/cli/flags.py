@@ -167,33 +167,6 @@ def add_recipe(parser: ArgumentParser) -> None:
     parser.add_class_arguments(Recipe, skip={"space"})
 
 
-def add_augment(parser: ArgumentParser) -> None:
-    """``--augment``."""
-    parser.add_argument(
-        "--augment",
-        nargs="+",
-        default=None,
-        metavar="FIELD=VALUE",
-        help="random changes to images, e.g. flip=false crop_padding=4, fields of train.augment in "
-        "recipes; the others are as the supernet was trained",
-    )
-
-
-def augment(options: Namespace) -> dict[str, object]:
-    """What ``add_augment`` read, field by field.
-
-    Raises:
-        OfaError: If a word is no field with a value.
-    """
-    found: dict[str, object] = {}
-    for word in options.augment or ():
-        field, _, value = word.partition("=")
-        if not (field and value):
-            raise OfaError(f"--augment {word}: write a field and its value, as in flip=false")
-        found[field] = yaml_value(value, where=f"--augment {word}")
-    return found
-
-
 def recipe(options: Namespace) -> Recipe:
     """The recipe that the flags of ``add_recipe`` make.
 

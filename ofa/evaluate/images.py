@@ -12,14 +12,13 @@ import numpy as np
 import torch
 
 from ofa import artifacts
-from ofa.checkpoint import IMAGES, SupernetNotes
+from ofa.checkpoint import IMAGES, SPLITS, SupernetNotes
 from ofa.data import ImageSet, load_splits
 from ofa.data.packed import pack_images, unpack_images
 from ofa.errors import BadArtifact, BadData
 from ofa.recipe import Data
 from ofa.space import AnySpace
 
-_SPLITS = ("calibration", "search", "test")
 _ROUNDING = 1.5e-4  # decoders and resizers of two machines may differ in the last of 4 digits
 
 
@@ -65,7 +64,7 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
             std=notes.std,
             owner=folder,
         )
-    return Judges(**{split: _read(folder / IMAGES, split, notes) for split in _SPLITS})
+    return Judges(**{split: _read(folder / IMAGES, split, notes) for split in SPLITS})
 
 
 def find_judges(
@@ -99,7 +98,7 @@ def find_judges(
 
 def write_judges(folder: Path, judges: Judges) -> None:
     """Pack images into a checkpoint folder, one file a split."""
-    for split in _SPLITS:
+    for split in SPLITS:
         data: ImageSet = getattr(judges, split)
         tensors = {
             "images": np.frombuffer(pack_images(data.images.numpy()), np.uint8),

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from ofa.evaluate import Judges
 
 _KEPT = (files.SUPERNET, files.PREDICTOR, files.PREDICTOR_REPORT)
-_PACKED = tuple(
-    f"{files.IMAGES}/{split}.safetensors" for split in ("calibration", "search", "test")
-)
+_PACKED = tuple(f"{files.IMAGES}/{split}.safetensors" for split in files.SPLITS)
 
 
 def pack(*, checkpoint: str, out: Path, images: Path | None = None) -> Path:
