@@ -65,8 +65,6 @@ def fit(
     with warnings.catch_warnings():
         # Small sets are gathered from memory in the training process: workers would only copy.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        # Each epoch has an order of its own, which its workers are given.
-        warnings.filterwarnings("ignore", ".*persistent_workers=True.*")
         warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
         # Lightning 2.6 on torch 2.14; nothing of ours.
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
@@ -84,7 +82,6 @@ def fit(
                 strategy=train.strategy,
                 precision=train.precision,
                 use_distributed_sampler=False,
-                reload_dataloaders_every_n_epochs=1,
                 logger=[
                     CSVLogger(folder / "logs", name="csv"),
                     TensorBoardLogger(folder / "logs", name="tensorboard"),

@@ -1,7 +1,8 @@
 """Batches in an order that depends on the seed alone, shared out among ranks, taken up anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,23 +12,32 @@ from ofa.data import ImageTransform, TrainingImages
 from ofa.train.ranks import Ranks
 
 
-class ImageBatches(Dataset[tuple[Tensor, Tensor]]):
-    """Batches of an image set, addressed by tuples of indices."""
+class Batch(NamedTuple):
+    """Which images a batch holds.
 
-    def __init__(
-        self, data: TrainingImages, *, transform: ImageTransform | None, seed: int, epoch: int
-    ) -> None:
+    Attributes:
+        key: Seed and epoch, of which random changes depend.
+        indices: Of the images.
+    """
+
+    key: tuple[int, int]
+    indices: tuple[int, ...]
+
+
+class ImageBatches(Dataset[tuple[Tensor, Tensor]]):
+    """Batches of an image set."""
+
+    def __init__(self, data: TrainingImages, *, transform: ImageTransform | None) -> None:
         self.data = data
         self.transform = transform
-        self.key = (seed, epoch)
 
-    def __getitem__(self, indices: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        index = torch.tensor(indices)
+    def __getitem__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        index = torch.tensor(batch.indices)
         labels = self.data.labels[index]
         if self.transform is None:
             return self.data.batch(index), labels
         # Each image has a generator of its own, so workers and ranks change nothing.
-        images = [self.transform(self.data.image(i), (*self.key, i)) for i in indices]
+        images = [self.transform(self.data.image(i), (*batch.key, i)) for i in batch.indices]
         return torch.stack(images), labels
 
 
@@ -56,40 +66,53 @@ class EpochOrder:
         """Steps of the whole epoch."""
         return self.num_images // (self.batch_size * self.batches_per_step * self.ranks.world)
 
-    def batches(self) -> Iterator[tuple[int, ...]]:
-        """Image indices, batch by batch, from the first step that is not done."""
+    def batches(self) -> Iterator[Batch]:
+        """Batch by batch, from the first step that is not done."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.num_images, generator=generator)
         a_step = self.batches_per_step * self.ranks.world
         whole = order[: self.num_steps * a_step * self.batch_size].view(-1, self.batch_size)
         for batch in whole[self.first_step * a_step :][self.ranks.rank :: self.ranks.world]:
-            yield tuple(batch.tolist())
+            yield Batch(key=(self.seed, self.epoch), indices=tuple(batch.tolist()))
 
 
-class EpochBatches(Sampler[tuple[int, ...]]):
-    """An order as torch's loader takes it; its length is that of the whole epoch."""
+class EpochBatches(Sampler[Batch]):
+    """Orders as torch's loader takes them; the length is that of a whole epoch.
 
-    def __init__(self, order: EpochOrder) -> None:
+    Args:
+        order: Of the epoch that begins; asked anew whenever the loader starts over.
+    """
+
+    def __init__(self, order: Callable[[], EpochOrder]) -> None:
         self.order = order
 
     def __len__(self) -> int:
-        return self.order.num_steps * self.order.batches_per_step
+        order = self.order()
+        return order.num_steps * order.batches_per_step
 
-    def __iter__(self) -> Iterator[tuple[int, ...]]:
-        return self.order.batches()
+    def __iter__(self) -> Iterator[Batch]:
+        return self.order().batches()
 
 
-def epoch_loader(
-    data: TrainingImages, order: EpochOrder, *, transform: ImageTransform | None, workers: int
+def epochs_loader(
+    data: TrainingImages,
+    order: Callable[[], EpochOrder],
+    *,
+    transform: ImageTransform | None,
+    workers: int,
 ) -> DataLoader:
-    """Batches of one epoch as ``(images uint8[b, c, h, w], labels int64[b])``."""
+    """Batches of an epoch at a time as ``(images uint8[b, c, h, w], labels int64[b])``.
+
+    Workers stay from epoch to epoch: a large set takes them seconds to begin with.
+    """
     return DataLoader(
-        ImageBatches(data, transform=transform, seed=order.seed, epoch=order.epoch),
+        ImageBatches(data, transform=transform),
         sampler=EpochBatches(order),
         batch_size=None,
         num_workers=workers,
         # Forked copies of a process that has used torch's threads can hang.
         multiprocessing_context="spawn" if workers else None,
         prefetch_factor=2 if workers else None,
+        persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
     )

@@ -40,7 +40,7 @@ from ofa.train.finite import (
     reset_spoiled_statistics_,
 )
 from ofa.train.identity import check_identity, identity
-from ofa.train.loader import EpochOrder, epoch_loader
+from ofa.train.loader import EpochOrder, epochs_loader
 from ofa.train.phases import PlannedPhase, plan
 from ofa.train.ranks import Ranks, average_gradients_, current_ranks
 from ofa.train.sampling import Elastic, Subnets
@@ -116,18 +116,25 @@ class SupernetModule(lightning.LightningModule):
         self.plan = plan(self.recipe.train, num_images=len(self.data), world=self.ranks.world)
 
     def train_dataloader(self) -> Iterable:
-        train, steps = self.recipe.train, self.plan[0].steps_per_epoch
-        order = EpochOrder(
+        return epochs_loader(
+            self.data, self._order, transform=self.transform, workers=self.recipe.data.workers
+        )
+
+    def _order(self) -> EpochOrder:
+        """The order of the epoch in hand, from where it is.
+
+        By the number of steps: a resumed run asks before Lightning knows that an epoch had ended.
+        """
+        train = self.recipe.train
+        epoch, first_step = divmod(self.global_step, self.plan[0].steps_per_epoch)
+        return EpochOrder(
             num_images=len(self.data),
             batch_size=train.batch_size,
             batches_per_step=train.accumulate,
             ranks=self.ranks,
             seed=train.seed,
-            epoch=self.current_epoch,
-            first_step=self.global_step - self.current_epoch * steps,
-        )
-        return epoch_loader(
-            self.data, order, transform=self.transform, workers=self.recipe.data.workers
+            epoch=epoch,
+            first_step=first_step,
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
