@@ -2,8 +2,8 @@
 
 Every form (the supernet, torch modules, an ONNX file, an engine) is a function from raw pixels to
 logits here. The logits of a form are computed once, since its accuracy is counted on them as well.
-Forms of full precision must agree to rounding and in every label; of reduced precision, whose
-logits differ by design, the loss of accuracy is bounded.
+Forms of full precision must agree to rounding, so that a label can differ only where two logits tie
+to rounding; of reduced precision, whose logits differ by design, the loss of accuracy is bounded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,7 @@ class Rung:
         """What the rung is judged by."""
         if self.precision in MAX_TOP1_DROP:
             return f"top-1 at most {MAX_TOP1_DROP[self.precision]} points lower"
-        return f"logits within {MAX_LOGIT_ERROR:g}, same labels"
+        return f"logits within {MAX_LOGIT_ERROR:g}, same labels but for ties within that"
 
     @property
     def holds(self) -> bool:
@@ -75,7 +75,7 @@ class Rung:
             # Counts of images are whole: a drop of exactly the bound is one that binary
             # fractions may show as slightly more.
             return self.top1_drop <= MAX_TOP1_DROP[self.precision] + 1e-9
-        return self.max_abs_error <= MAX_LOGIT_ERROR and self.num_top1_differing == 0
+        return self.max_abs_error <= MAX_LOGIT_ERROR
 
     def __str__(self) -> str:
         error = "not a number" if self.max_abs_error is None else f"{self.max_abs_error:.2g}"

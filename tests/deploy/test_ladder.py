@@ -31,6 +31,17 @@ def test_small_differences_that_change_no_label_hold_and_are_told():
     assert (found.num_images, found.num_top1_differing, found.top1) == (3, 0, 100)
 
 
+def test_logits_that_tie_to_rounding_may_name_either_label():
+    tied = LOGITS.copy()
+    tied[0] = [0.9, 0.90001]
+    rounded = tied.copy()
+    rounded[0] = [0.90002, 0.90001]
+
+    (found,) = climb([form("subnet", tied)], [form("engine", rounded)], LABELS).rungs
+
+    assert found.holds and found.num_top1_differing == 1
+
+
 @pytest.mark.parametrize(
     ("error", "complaint"),
     [
