@@ -7,6 +7,7 @@ the caller's measure of accuracy decides.
 
 import contextlib
 import io
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ METHODS: tuple[Method, ...] = ("minmax", "entropy", "percentile")
 MIN_CALIBRATION_IMAGES = 16
 
 _BATCH_SIZE = 32
+_ACTIVATION_BYTES = 2 * 2**30  # the library holds those of all images at once, unless told
 _PREPARED = "onnx.quant.pre_process"
 
 
@@ -77,13 +79,14 @@ def quantize(onnx: bytes, *, profile: Profile, calibration: np.ndarray, method: 
     }
     # Says that the graph is as it should be: the library's own preparation takes hard-swish apart.
     model.metadata_props.add(key=_PREPARED, value="onnxruntime.quant")
+    reader = _reader(calibration, input_name=model.graph.input[0].name)
     # The library prints the progress of its histograms.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder) / "int8.onnx"
         ort.quantize_static(
             model,
             str(path),
-            _reader(calibration, input_name=model.graph.input[0].name),
+            reader,
             quant_format=ort.QuantFormat.QDQ,
             activation_type=types[profile.activation],
             weight_type=ort.QuantType.QInt8,
@@ -94,6 +97,8 @@ def quantize(onnx: bytes, *, profile: Profile, calibration: np.ndarray, method: 
                 "ActivationSymmetric": profile.is_symmetric,
                 "WeightSymmetric": True,
                 "QuantizeBias": profile.quantizes_bias,
+                # Of every method, whatever it is called.
+                "CalibStridedMinMax": _batches_at_once(model, len(reader)),
             },
         )
         quantized = onnx_format.load_from_string(artifacts.read_bytes(path))
@@ -129,6 +134,20 @@ def _normalization(model: Any) -> list[str]:
     return names
 
 
+def _batches_at_once(model: Any, num_batches: int) -> int | None:
+    """How many batches' activations fit the bound; it divides their number. ``None`` for all."""
+    from onnx.shape_inference import infer_shapes
+
+    values = infer_shapes(model).graph.value_info
+    # Every dimension but that of the images is known.
+    sizes = (math.prod(d.dim_value or 1 for d in v.type.tensor_type.shape.dim) for v in values)
+    batch_bytes = 4 * _BATCH_SIZE * sum(sizes)
+    if batch_bytes * num_batches <= _ACTIVATION_BYTES:
+        return None
+    fitting = (n for n in range(1, num_batches) if batch_bytes * n <= _ACTIVATION_BYTES)
+    return max((n for n in fitting if num_batches % n == 0), default=1)
+
+
 def _reader(images: np.ndarray, *, input_name: str) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
@@ -139,10 +158,17 @@ def _reader(images: np.ndarray, *, input_name: str) -> Any:
             # The calibrator stacks outputs, so all batches must be of one size.
             whole = max(len(images) - len(images) % _BATCH_SIZE, 1)
             starts = range(0, whole, _BATCH_SIZE)
-            self._batches = iter([images[start : start + _BATCH_SIZE] for start in starts])
+            self._batches = [images[start : start + _BATCH_SIZE] for start in starts]
+            self._left = iter(self._batches)
+
+        def __len__(self) -> int:
+            return len(self._batches)
+
+        def set_range(self, start_index: int, end_index: int) -> None:
+            self._left = iter(self._batches[start_index:end_index])
 
         def get_next(self) -> Any:
-            batch = next(self._batches, None)
+            batch = next(self._left, None)
             return None if batch is None else {input_name: batch}
 
     return Reader()
