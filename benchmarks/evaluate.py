@@ -1,7 +1,7 @@
 """How fast subnets are measured, and what each step buys: ``python benchmarks/evaluate.py``.
 
 Measures the same archs in turns: each alone as plain torch code on one thread and on all, each
-alone as the evaluator does it, with shared prefixes, and by as many workers as there are cores;
+alone as the evaluator does it, with shared prefixes, and on all cores, by threads or by workers;
 drawn plainly and as a tree. Archs share the more, the more of them are put in order at once: so as
 many are drawn as ``ofa sample`` orders, and stretches of that order are measured, each from its
 beginning. Prints a Markdown table, or JSON with ``--json``; every accuracy is compared image for
@@ -13,11 +13,14 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from ofa.data import ImageSet, resized
 from ofa.evaluate import Evaluator, draw_archs, in_sharing_order, partings
 from ofa.opened import evaluator, find_checkpoint, measure_search_top1
 from ofa.runtime import stopwatch
@@ -30,6 +33,7 @@ WAYS = {
     "threads": "plain torch, all threads",
     "alone": "evaluator, each alone",
     "shared": "prefixes shared",
+    "cores": "prefixes shared, chunks of images on all cores",
     "workers": "`--workers`, as many as cores",
 }
 
@@ -76,14 +80,16 @@ def compare(folder: Path, judge: Evaluator, stretches: list[list[AnyArch]]) -> d
     """Archs per second of each way, and how many images differ between them in all."""
     archs = [arch for stretch in stretches for arch in stretch]
     alone = replace(judge, memory_bytes=0)
-    for resolution in judge.space.resolutions:  # images are resized once for all ways
-        alone.normalized(alone.calibration, resolution)
-        alone.normalized(alone.images, resolution)
+    on_all_cores = replace(judge, threads=os.cpu_count() or 1)
+    for resolution in judge.space.resolutions:  # images are resized beforehand in every way
+        _plain_inputs(alone, alone.calibration, resolution)
+        _plain_inputs(alone, alone.images, resolution)
     ways: dict[str, Callable[[list[AnyArch]], list[float]]] = {
         "plain": lambda stretch: [_plain_top1(alone, arch) for arch in stretch],
         "threads": lambda stretch: _on_all_threads(alone, stretch),
         "alone": lambda stretch: [alone.top1(arch) for arch in stretch],
         "shared": lambda stretch: _shared_top1(judge, stretch),
+        "cores": lambda stretch: _shared_top1(on_all_cores, stretch),
     }
     seconds = dict.fromkeys(ways, 0.0)
     top1: dict[str, list[float]] = {way: [] for way in ways}
@@ -110,11 +116,16 @@ def _shared_top1(judge: Evaluator, archs: list[AnyArch]) -> list[float]:
 def _plain_top1(judge: Evaluator, arch: AnyArch) -> float:
     """As one would write it: extract, recalibrate, predict; layers as they were trained."""
     net = extract(judge.supernet, judge.space, arch)
-    recalibrate_batchnorm_(net, judge.normalized(judge.calibration, arch.resolution).contiguous())
+    recalibrate_batchnorm_(net, _plain_inputs(judge, judge.calibration, arch.resolution))
     with torch.inference_mode():
-        chunks = judge.normalized(judge.images, arch.resolution).contiguous().split(128)
+        chunks = _plain_inputs(judge, judge.images, arch.resolution).split(128)
         hits = torch.cat([net(chunk).argmax(1) for chunk in chunks]) == judge.images.labels
     return 100 * int(hits.sum()) / len(hits)
+
+
+@cache
+def _plain_inputs(judge: Evaluator, images: ImageSet, resolution: int) -> Tensor:
+    return judge.normalization(resized(images.images, resolution))
 
 
 def _on_all_threads(judge: Evaluator, archs: list[AnyArch]) -> list[float]:

@@ -4,6 +4,7 @@ What was opened is remembered, so that the arrows of a journey, each of which op
 read every file once.
 """
 
+import copy
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, cycle, pairwise
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +25,7 @@ from ofa.errors import BadArtifact, OfaError, did_you_mean
 from ofa.reference import is_imported_predictor, read_imported_predictor
 from ofa.run_files import SubnetNotes, read_subnet
 from ofa.shipped import shipped
-from ofa.space import AnyArch, AnyEncoding, AnySpace, macs, network
+from ofa.space import AnyArch, AnyEncoding, AnySpace, activation_bytes, macs, network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _ACTIVATION_BYTES = 2 * 2**30
 """Most memory for activations that subnets share."""
+_THREADS_BYTES = 4 * 2**30
+"""Most memory for activations of the chunks that are counted on at once."""
 
 
 def find_checkpoint(checkpoint: str) -> Path:
@@ -113,21 +116,33 @@ def judges(folder: Path) -> "Judges":
     return load_judges(folder, open_supernet(folder)[1])
 
 
+def evaluator(
+    folder: Path, split: Literal["search", "test"], *, device: str = "cpu", workers: int = 1
+) -> "Evaluator":
+    """Measures subnets of a checkpoint on one split.
+
+    Args:
+        device: Of torch.
+        workers: Processes that do so side by side and share memory, this one among them.
+    """
+    return _evaluator(folder, split, device, workers)
+
+
 @lru_cache(maxsize=4)
-def evaluator(folder: Path, split: Literal["search", "test"]) -> "Evaluator":
-    """Measures subnets of a checkpoint on one split."""
+def _evaluator(folder: Path, split: str, device: str, workers: int) -> "Evaluator":
     from ofa.data import Normalization
     from ofa.evaluate import Evaluator
 
     supernet, notes = open_supernet(folder)
     images = judges(folder)
     return Evaluator(
-        supernet=supernet,
+        supernet=supernet if device == "cpu" else copy.deepcopy(supernet).to(device),
         space=notes.space,
         normalization=Normalization(mean=notes.mean, std=notes.std),
         calibration=images.calibration,
         images=getattr(images, split),
-        memory_bytes=_ACTIVATION_BYTES,
+        memory_bytes=_ACTIVATION_BYTES // workers,
+        threads=_num_threads(notes.space, workers) if device == "cpu" else 1,
     )
 
 
@@ -137,16 +152,20 @@ def search_top1(
     precision: files.Precision = "fp32",
     *,
     keep: Collection[int] = (),
+    device: str = "cpu",
+    workers: int = 1,
 ) -> float:
     """Top-1 of a checkpoint's subnet on the search split, percent.
 
     Args:
         precision: Numbers to measure it with; ``int8`` is what its engine would compute with.
         keep: After how many segments subnets to come start; see ``ofa.evaluate.partings``.
+        device: Of torch.
+        workers: As of ``evaluator``.
     """
     from ofa.evaluate import quantized_top1
 
-    judge = evaluator(folder, "search")
+    judge = evaluator(folder, "search", device=device, workers=workers)
     return judge.top1(arch, keep=keep) if precision == "fp32" else quantized_top1(judge, arch)
 
 
@@ -156,14 +175,16 @@ def measure_search_top1(
     *,
     precision: files.Precision = "fp32",
     workers: int = 1,
+    devices: Sequence[str] = ("cpu",),
 ) -> Iterator[tuple[AnyArch, float]]:
     """Each arch with its top-1 on the search split, as soon as it is known.
 
     Args:
         precision: As of ``search_top1``.
-        workers: Processes that measure, each on one thread a part of the archs in their order, so
-            that neighbors go on sharing their first layers; parts are alike in MACs. Their number
-            changes no result.
+        workers: Processes that share the cores and measure a part of the archs each in their
+            order, so that neighbors go on sharing their first layers; parts are alike in MACs.
+            Their number changes no result.
+        devices: Of torch, which the processes take in turn; a GPU takes one.
 
     Raises:
         OfaError: If one of them is killed.
@@ -171,19 +192,32 @@ def measure_search_top1(
     from ofa.evaluate import partings
 
     workers = max(1, min(workers, len(archs)))
+    if "cpu" not in devices:
+        workers = min(workers, len(devices))
     if workers == 1:
         for arch, keep in zip(archs, partings(archs), strict=True):
-            yield arch, search_top1(folder, arch, precision, keep=keep)
+            yield arch, search_top1(folder, arch, precision, keep=keep, device=devices[0])
         return
     context = get_context("spawn")  # forked copies of a process that used torch's threads can hang
     with ExitStack() as stack:
         futures = {}
-        for part in parts_of_like_work(archs, workers, open_supernet(folder)[1].space):
-            pool = ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
+        parts = parts_of_like_work(archs, workers, open_supernet(folder)[1].space)
+        for part, device in zip(parts, cycle(devices), strict=False):
+            pool = ProcessPoolExecutor(
+                1, mp_context=context, initializer=_begin_beside, initargs=(workers,)
+            )
             stack.callback(pool.shutdown, cancel_futures=True)
             with _interrupts_blocked():  # workers inherit it, and are ended by this process
                 futures |= {
-                    pool.submit(search_top1, folder, arch, precision, keep=keep): arch
+                    pool.submit(
+                        search_top1,
+                        folder,
+                        arch,
+                        precision,
+                        keep=keep,
+                        device=device,
+                        workers=workers,
+                    ): arch
                     for arch, keep in zip(part, partings(part), strict=True)
                 }
         try:
@@ -310,11 +344,24 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _follow_parent() -> None:
-    """End when the parent does, even if it was killed."""
+def _num_threads(space: AnySpace, workers: int) -> int:
+    """How many chunks of images may be counted on at once; each holds its activations."""
+    import torch
+
+    from ofa.evaluate import EVALUATION_CHUNK_SIZE
+
+    chunk_bytes = EVALUATION_CHUNK_SIZE * activation_bytes(network(space, space.largest()))
+    return max(1, min(torch.get_num_threads(), _THREADS_BYTES // workers // chunk_bytes))
+
+
+def _begin_beside(workers: int) -> None:
+    """End when the parent does, even if it was killed; and take a share of the cores."""
     parent = parent_process()
     assert parent is not None
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    import torch
+
+    torch.set_num_threads(torch.get_num_threads() // workers or 1)
 
 
 def _load_(net: "nn.Module", tensors: artifacts.Tensors, *, where: Path) -> None:

@@ -367,6 +367,12 @@ def test_a_flag_that_a_search_would_pass_over_is_refused(words, problem, capsys,
     assert problem in fails(capsys, "search", *words, "--out", str(tmp_path))
 
 
+def test_a_gpu_that_is_not_there_is_told(capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    line = fails(capsys, "sample", "--accelerator", "gpu")
+    assert "--accelerator cpu" in line
+
+
 def test_a_device_that_a_sample_would_pass_over_is_refused(capsys):
     assert "--device: is read by --draw latency" in fails(capsys, "sample", "--device", "pixel")
 

@@ -39,7 +39,18 @@ def _add_flags(parser: ArgumentParser) -> None:
         default="fp32",
         help="numbers to measure with; int8 quantizes each subnet as its engine is quantized",
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes; changes no result")
+    parser.add_argument(
+        "--workers",
+        type=PositiveInt,
+        default=1,
+        help="processes that share the cores, or take a GPU each; changes no result",
+    )
+    parser.add_argument(
+        "--accelerator",
+        choices=["auto", "cpu", "gpu"],
+        default="auto",
+        help="where to measure; auto: on the GPU where there is one",
+    )
     parser.add_argument(
         "--shard",
         default=None,
@@ -60,6 +71,7 @@ def _sample(options: Namespace, track: pipeline.Track) -> Path:
         precision=options.precision,
         seed=options.seed,
         workers=options.workers,
+        accelerator=options.accelerator,
         shard=_shard(options.shard) if options.shard else None,
         track=track,
     )

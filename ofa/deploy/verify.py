@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
 from ofa.deploy.ladder import Form, Ladder, climb, torch_logits
-from ofa.evaluate import engine_images, run_in_chunks
+from ofa.evaluate import run_engine, run_in_chunks
 from ofa.runtime import AbstractSession
 from ofa.space import AnyArch
 
@@ -56,7 +56,6 @@ def climb_forms(
         unchecked: Engines that cannot run here, and why not.
     """
     pixels = resized(test.images, arch.resolution).numpy()
-    images = engine_images(test.images, resolution=arch.resolution, input_type=input_type)
     labels = test.labels.numpy()
 
     def torch_form(name: str, net: nn.Module) -> Form:
@@ -70,7 +69,11 @@ def climb_forms(
     if subnet is not None:
         trunk.append(torch_form("subnet", subnet))
     built = [
-        Form(name=name, precision=precision, logits=run_in_chunks(session.run, images))
+        Form(
+            name=name,
+            precision=precision,
+            logits=run_engine(session, pixels, input_type=input_type),
+        )
         for name, precision, session in engines
         if session is not None
     ]

@@ -12,7 +12,7 @@ from jaxtyping import Int64, Shaped
 
 from ofa.data import ImageSet
 from ofa.evaluate.accuracy import Evaluator
-from ofa.evaluate.engine import engine_images, run_in_chunks
+from ofa.evaluate.engine import engine_images, run_engine
 from ofa.runtime import RUNTIMES, OrtSession, with_precision
 from ofa.runtime.onnx_export import export_onnx
 from ofa.space import AnyArch
@@ -39,7 +39,7 @@ class QuantizationImages:
 
     def top1(self, onnx: bytes) -> float:
         """Accuracy of an ONNX file on the images that choose, percent."""
-        predicted = run_in_chunks(OrtSession(onnx).run, self.search).argmax(1)
+        predicted = run_engine(OrtSession(onnx), self.search).argmax(1)
         return 100 * float((predicted == self.labels).mean())
 
 
@@ -84,5 +84,5 @@ def quantized_top1(evaluator: Evaluator, arch: AnyArch) -> float:
         top1=images.top1,
     )
     pixels = engine_images(evaluator.images.images, resolution=arch.resolution, input_type="uint8")
-    predicted = run_in_chunks(OrtSession(engine).run, pixels).argmax(1)
+    predicted = run_engine(OrtSession(engine), pixels).argmax(1)
     return 100 * float((predicted == evaluator.images.labels.numpy()).mean())

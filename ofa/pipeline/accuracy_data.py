@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,11 @@ from ofa.opened import find_checkpoint, measure_search_top1, open_supernet
 from ofa.pipeline.device import profile
 from ofa.pipeline.progress import Track, untracked
 from ofa.space import AnyArch, cost_table, encoding_of, genotypes_of, macs
+
+if TYPE_CHECKING:
+    from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+
+    from ofa.evaluate import Accelerator
 
 _ROUND = 500  # archs put in order at once: a round cut short still spreads over all sizes
 _ACTIVE_ROUND = 50
@@ -61,6 +67,7 @@ def sample(
     precision: files.Precision = "fp32",
     seed: int = 0,
     workers: int = 1,
+    accelerator: "Accelerator" = "auto",
     shard: Shard | None = None,
     track: Track = untracked,
 ) -> Path:
@@ -73,7 +80,10 @@ def sample(
         device: Device over whose latency to spread.
         precision: Numbers to measure with: ``int8`` quantizes as an engine is quantized. Equal
             flags draw the same subnets, so that the first are measured in both.
-        workers: Processes that measure, each on one thread; their number changes no result.
+        workers: Processes that share the cores and measure side by side; of GPUs, each takes one.
+            Their number changes no result.
+        accelerator: ``auto`` measures on GPUs where there are some. They round otherwise than a
+            CPU, by which single images can differ. What is quantized is measured on the CPU.
         shard: Part of the archs to measure, into a file of its own; ``None`` takes the part of this
             rank under ``torchrun`` or SLURM, else all.
 
@@ -82,11 +92,18 @@ def sample(
 
     Raises:
         InUse: If another process writes that file.
-        OfaError: If flags contradict one another.
+        OfaError: If flags contradict one another, or a GPU is asked for and not there.
     """
     folder = find_checkpoint(checkpoint)
+    from ofa.evaluate import measuring_devices
+
+    devices = measuring_devices("cpu" if precision == "int8" else accelerator)
     path, supernet = folder / files.ACCURACY, folder / files.SUPERNET
-    shard = shard or _launched_shard()
+    launched = None if shard and len(devices) == 1 else _launched()
+    if launched:
+        first = launched.local_rank() % len(devices)
+        devices = (*devices[first:], *devices[:first])
+        shard = shard or Shard(index=launched.global_rank(), count=launched.world_size())
     if draw == "active" and shard:
         raise OfaError("draw: active asks in rounds, so it cannot be divided; leave out --shard")
     if draw == "active" and precision != "fp32":
@@ -109,7 +126,9 @@ def sample(
             else _drawn_rounds(folder, num, draw, device, seed, checkpoint, shard, done)
         )
         for pending in rounds:
-            measured = measure_search_top1(folder, pending, precision=precision, workers=workers)
+            measured = measure_search_top1(
+                folder, pending, precision=precision, workers=workers, devices=devices
+            )
             for _, (arch, top1) in zip(track(pending, "measuring subnets"), measured, strict=True):
                 record = files.MeasuredArch(arch=arch, top1=top1, precision=precision)
                 files.append_accuracy(out, record, supernet=supernet)
@@ -171,8 +190,8 @@ def _active_rounds(folder: Path, num: int, seed: int) -> Iterator[list[AnyArch]]
         yield in_sharing_order(wanted)
 
 
-def _launched_shard() -> Shard | None:
-    """This process's part under a launcher of several, as Lightning knows them."""
+def _launched() -> "ClusterEnvironment | None":
+    """The launcher that started this process as one of several, as Lightning knows them."""
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
@@ -180,5 +199,5 @@ def _launched_shard() -> Shard | None:
         if environment.detect():
             found = environment()
             if found.world_size() > 1:
-                return Shard(index=found.global_rank(), count=found.world_size())
+                return found
     return None

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float32
@@ -74,7 +74,13 @@ class Engine:
 
 
 class AbstractSession(ABC):
-    """A loaded engine, ready to run."""
+    """A loaded engine, ready to run.
+
+    Attributes:
+        is_thread_safe: Whether several threads may run it at once.
+    """
+
+    is_thread_safe: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, images: np.ndarray) -> Float32[np.ndarray, "n classes"]:

@@ -48,6 +48,8 @@ class OrtSession(AbstractSession):
         MissingHardware: If ONNX Runtime falls back from the provider asked for.
     """
 
+    is_thread_safe = True
+
     def __init__(
         self,
         model: bytes,

@@ -6,7 +6,6 @@ from ofa.subnet.fold import fold_batchnorm_
 from ofa.subnet.recalibrate import CHUNK_SIZE, recalibrate_batchnorm_, recalibrating
 from ofa.subnet.static import StaticNet
 from ofa.subnet.static_resnet import StaticResNet
-from ofa.subnet.threads import one_thread
 
 __all__ = [
     "CHUNK_SIZE",
@@ -16,7 +15,6 @@ __all__ = [
     "build_subnet",
     "extract",
     "fold_batchnorm_",
-    "one_thread",
     "recalibrate_batchnorm_",
     "recalibrating",
 ]

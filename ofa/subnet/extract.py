@@ -1,5 +1,6 @@
 """Cutting a subnet out of its supernet: its tensors are slices of the supernet's."""
 
+from contextlib import nullcontext
 from typing import Any, overload
 
 import torch
@@ -36,11 +37,12 @@ def extract(supernet: nn.Module, space: AnySpace, arch: AnyArch) -> Subnet:
     """
     # Every tensor is overwritten below, so none is initialized first. Empty memory costs less than
     # the meta device, which would have every call pass through a second function mode.
-    with _WithoutInitialization():
-        net = build_subnet(network(space, arch))
     example = next(supernet.parameters())
-    if (example.dtype, example.device) != (torch.get_default_dtype(), torch.get_default_device()):
-        net.to(dtype=example.dtype, device=example.device)
+    is_usual = example.device == torch.get_default_device()
+    with _WithoutInitialization(), nullcontext() if is_usual else example.device:
+        net = build_subnet(network(space, arch))
+    if example.dtype != torch.get_default_dtype():
+        net.to(dtype=example.dtype)
     with torch.no_grad():
         _fill_(net, supernet)
     return net.eval()

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
 from ofa.space import AnyArch, AnySpace
-from ofa.subnet import CHUNK_SIZE, extract, one_thread, recalibrating
+from ofa.subnet import CHUNK_SIZE, extract, recalibrating
+from ofa.threads import one_thread
 from ofa.train.ranks import Ranks
 
 

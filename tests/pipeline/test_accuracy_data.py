@@ -28,6 +28,7 @@ from ofa.evaluate import (
 )
 from ofa.opened import (
     evaluator,
+    measure_search_top1,
     open_supernet,
     parts_of_like_work,
     predictor,
@@ -60,7 +61,9 @@ def folder(tmp_path, supernet, tiny_space):
     )
     tensors = {name: tensor.numpy() for name, tensor in supernet.state_dict().items()}
     files.write_supernet(tmp_path / files.SUPERNET, tensors, notes)
-    write_judges(tmp_path, Judges(calibration=images(32), search=images(120), test=images(8)))
+    write_judges(
+        tmp_path, Judges(calibration=images(32), search=images(120), test=images(8))
+    )
     return tmp_path
 
 
@@ -125,6 +128,32 @@ def test_torchrun_divides_the_archs_among_its_ranks(folder):
     assert shards == ["0-of-2.jsonl", "1-of-2.jsonl"]
     assert [len(archs) for archs in archs_by_file(folder)] == [6, 6]
     assert len(records(folder)) == 12
+
+
+def test_ranks_of_a_machine_begin_with_different_gpus(folder, monkeypatch):
+    launched = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1", "TORCHELASTIC_RUN_ID": "none"}
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    asked = []
+
+    def measure(folder, archs, *, devices, **_):
+        asked.append(devices)
+        return [(arch, 50.0) for arch in archs]
+
+    monkeypatch.setattr("ofa.pipeline.accuracy_data.measure_search_top1", measure)
+
+    assert pipeline.sample(checkpoint=str(folder), num=12).name == "3-of-4.jsonl"
+    pipeline.sample(checkpoint=str(folder), num=12, accelerator="cpu")
+
+    assert asked == [("cuda:1", "cuda:0"), ("cpu",)]
+
+
+def test_processes_take_the_devices_in_turn(folder, tiny_space):
+    archs = [tiny_space.smallest(), tiny_space.largest()]
+
+    with pytest.raises(RuntimeError, match="nowhere"):
+        list(measure_search_top1(folder, archs, workers=2, devices=("cpu", "nowhere")))
 
 
 def test_a_killed_process_loses_at_most_the_subnet_in_hand(folder):
