@@ -77,7 +77,9 @@ def write_checkpoint(folder: Path, *, num_measured: int) -> None:
     )
     tensors = {name: tensor.numpy() for name, tensor in supernet.state_dict().items()}
     files.write_supernet(folder / files.SUPERNET, tensors, notes)
-    write_judges(folder, Judges(calibration=_images(32), search=_images(120), test=_images(40)))
+    write_judges(
+        folder, Judges(calibration=_images(32), search=_images(120), load_test=lambda: _images(40))
+    )
     encoding, rng = encoding_of(SPACE), np.random.default_rng(0)
     genotypes = encoding.unique(encoding.sample(2 * num_measured, rng))[:num_measured]
     for arch, row in zip(encoding.decode(genotypes), genotypes, strict=True):

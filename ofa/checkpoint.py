@@ -46,6 +46,8 @@ class SupernetNotes:
         mean: Mean pixel of each channel, as a share of 255.
         std: Standard deviation of each channel, as a share of 255.
         ofa: Version of the package that wrote them.
+        files: Digest of the names and sizes of these images, where they lay in a folder and were
+            held in memory: as long as it holds, no more of them are decoded than are needed.
         augment: How these images were changed at random; ``None`` where nobody noted it.
         judged_by: Digest of the images that were packed to judge imported weights. Other images
             make the same weights another file, so that what was measured before is stale.
@@ -57,6 +59,7 @@ class SupernetNotes:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     ofa: str
+    files: str | None = None
     augment: Augment | None = None
     judged_by: str | None = None
 

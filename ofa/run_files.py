@@ -2,9 +2,9 @@
 
 ::
 
-    fronts/<device>.json      the front, the candidates measured, the subnet chosen subnets/<arch
-id>/        subnet.safetensors (static weights) and subnet.json (what was measured) bundles/<arch
-id>-<device>/   what ships: see ``ofa.deploy``
+    fronts/<device>.json           the front, the candidates measured, the subnet chosen
+    subnets/<arch id>/             subnet.safetensors (weights), subnet.json (what was measured)
+    bundles/<arch id>-<device>/    what ships: see ``ofa.deploy``
 """
 
 from collections.abc import Mapping
@@ -154,6 +154,7 @@ class SubnetNotes:
             of the supernet's; 0 as it was cut.
         transferred_to: The images it was trained on then, with a new head for their classes;
             ``None`` if these are the supernet's own.
+        files: Digest of the names and sizes of these images; see ``SupernetNotes``.
     """
 
     space: AnySpace
@@ -169,6 +170,7 @@ class SubnetNotes:
     supernet_sha256: str
     finetuned_epochs: int = 0
     transferred_to: Data | None = None
+    files: str | None = None
 
 
 def write_front(path: Path, outcome: SearchOutcome, *, inputs: Mapping[str, Path]) -> None:

@@ -15,6 +15,7 @@ from ofa import artifacts, pipeline
 from ofa.artifacts import parse, read_yaml
 from ofa.checkpoint import append_accuracy, read_accuracy, read_supernet
 from ofa.cli import main
+from ofa.data import digest_of_files
 from ofa.deploy import (
     EngineCache,
     EngineRequest,
@@ -69,6 +70,12 @@ def test_training_leaves_weights_recipe_and_logs(run):
     assert {"supernet.safetensors", "recipe.yaml", "last.ckpt", "logs"} <= {
         path.name for path in run.iterdir()
     }
+
+
+def test_the_files_that_were_trained_on_are_noted(run, striped_images):
+    notes = read_supernet(run / "supernet.safetensors")[1]
+    data = replace(notes.data, root=str(striped_images))
+    assert notes.files == digest_of_files(data, notes.space)
 
 
 def test_measuring_again_measures_only_what_is_missing(run):
@@ -588,6 +595,7 @@ def test_a_transferred_subnet_is_trained_further_on_the_images_of_then(
     notes = read_subnet(second.folder)[1]
     assert notes.finetuned_epochs == 2
     assert notes.transferred_to.folder == striped_images
+    assert notes.files == digest_of_files(notes.transferred_to, notes.space)
 
 
 def test_a_subnet_of_other_classes_is_not_deployed(bundle, run, tmp_path):

@@ -1,6 +1,7 @@
 """Anybody's images: one folder a class, decoded once into memory, or whenever they are used."""
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from ofa.artifacts import digest
 from ofa.data.decode import decode
 from ofa.data.images import ImageSet
 from ofa.errors import BadData
+from ofa.threads import one_thread
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+_STAT_THREADS = 16  # that wait for the file system, which may be far away
+_PATHS_A_TASK = 1000
 _Part = Literal["train", "test"]
 _FOLDERS: dict[_Part, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val", "valid")}
 
@@ -55,7 +59,10 @@ class FolderImages:
 
     def digest(self) -> str:
         """SHA-256 of file names, sizes in bytes and labels."""
-        files = [(path.parent.name, path.name, path.stat().st_size) for path in self.paths]
+        starts = range(0, len(self), _PATHS_A_TASK)
+        with ThreadPoolExecutor(_STAT_THREADS) as pool:
+            parts = pool.map(lambda i: _facts(self.paths[i : i + _PATHS_A_TASK]), starts)
+            files = [facts for part in parts for facts in part]
         return digest([files, self.labels.tolist()])
 
     def take(self, indices: Int64[Tensor, "m"]) -> "FolderImages":
@@ -68,8 +75,12 @@ class FolderImages:
             size=self.size,
         )
 
-    def load(self, *, threads: int = 2) -> ImageSet:
+    def load(self, *, threads: int | None = None) -> ImageSet:
         """All images, decoded into memory.
+
+        Args:
+            threads: That decode; ``None`` takes as many as torch computes with, 2 at least.
+                Their number changes nothing.
 
         Raises:
             BadData: If one is unreadable, or all do not fit.
@@ -88,7 +99,8 @@ class FolderImages:
         def decode(index: int) -> None:
             images[index] = square(self.image(index), self.size)
 
-        with ThreadPoolExecutor(threads) as pool:
+        pool = ThreadPoolExecutor(threads or max(2, torch.get_num_threads()))
+        with one_thread(), pool:  # a core an image, whatever torch would use for one
             for _ in pool.map(decode, range(len(self))):
                 pass
         return ImageSet(images=images, labels=self.labels, classes=self.classes)
@@ -162,6 +174,11 @@ def square(image: UInt8[Tensor, "c h w"], size: int) -> UInt8[Tensor, "c s s"]:
     from torchvision.transforms.v2.functional import center_crop, resize
 
     return center_crop(resize(image, [size], antialias=True), [size, size])
+
+
+def _facts(paths: Sequence[Path]) -> list[tuple[str, str, int]]:
+    """Class, name and size in bytes of each file."""
+    return [(path.parent.name, path.name, path.stat().st_size) for path in paths]
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

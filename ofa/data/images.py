@@ -87,7 +87,9 @@ def measure_normalization(images: UInt8[Tensor, "n c h w"]) -> Normalization:
     levels = torch.arange(256, dtype=torch.float64)
     mean, std = [], []
     for channel in range(images.shape[1]):
-        counts = torch.bincount(images[:, channel].flatten(), minlength=256).double()
+        counts = torch.zeros(256, dtype=torch.float64)
+        for part in images[:, channel].split(1000):  # a channel is copied to be counted
+            counts += torch.bincount(part.flatten(), minlength=256)
         average = float((counts * levels).sum() / pixels)
         variance = float((counts * (levels - average) ** 2).sum() / pixels)
         mean.append(round(average / 255, 4))

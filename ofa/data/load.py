@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from ofa.data.cifar import load_cifar
 from ofa.data.fashion_mnist import load_fashion_mnist
 from ofa.data.image_folder import FolderImages, class_names, index_image_folder, passed_over
@@ -35,12 +37,15 @@ class TrainingSplits:
         calibration: The part of ``train`` that recalibrates batch norm.
         search: Held out of the training images: they score subnets.
         normalization: Measured on ``train``; on ``calibration`` where training images are streamed.
+        files: Digest of names and sizes of the files that ``train`` and ``search`` divide; ``None``
+            for a named data set, and where training images are streamed.
     """
 
     train: TrainingImages
     calibration: ImageSet
     search: ImageSet
     normalization: Normalization
+    files: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,30 +106,43 @@ def load_training_splits(data: Data, space: AnySpace) -> TrainingSplits:
     Raises:
         BadData: If they are missing or unreadable, or do not fit the space.
     """
-    whole = _load(data, space, "train", in_memory=not data.stream)
+    whole = _open(data, space, "train")
     if len(whole.classes) != space.num_classes:
         raise BadData(
             f"the images have {len(whole.classes)} classes, but space.num_classes is "
             f"{space.num_classes}; set it to {len(whole.classes)}"
         )
     held_out = data.num_search
-    train, search = split_training_images(
+    trained, search = split_training_images(
         len(whole),
         num_search=min(max(len(whole) // 10, 2), 10_000) if held_out is None else held_out,
         seed=data.split_seed,
     )
-    calibration = _in_memory(
-        whole.take(
-            calibration_indices(train, num_calibration=data.num_calibration, seed=data.split_seed)
-        )
+    # Divided first and decoded part by part, no image is in memory twice.
+    train = whole.take(trained) if data.stream else _in_memory(whole.take(trained))
+    chosen = calibration_indices(
+        trained, num_calibration=data.num_calibration, seed=data.split_seed
     )
-    seen = whole.images[train] if isinstance(whole, ImageSet) else calibration.images
+    calibration = _in_memory(train.take(torch.searchsorted(trained, chosen)))
     return TrainingSplits(
-        train=whole.take(train),
+        train=train,
         calibration=calibration,
         search=_in_memory(whole.take(search)),
-        normalization=measure_normalization(seen),
+        normalization=measure_normalization(
+            train.images if isinstance(train, ImageSet) else calibration.images
+        ),
+        files=None if data.stream or isinstance(whole, ImageSet) else whole.digest(),
     )
+
+
+def digest_of_files(data: Data, space: AnySpace) -> str | None:
+    """Digest of names and sizes of the training images; ``None`` for a named data set.
+
+    Raises:
+        BadData: If they are missing.
+    """
+    folder = None if _is_named(data) else _open(data, space, "train")
+    return folder.digest() if isinstance(folder, FolderImages) else None
 
 
 def load_test_images(data: Data, space: AnySpace) -> ImageSet:
@@ -133,16 +151,14 @@ def load_test_images(data: Data, space: AnySpace) -> ImageSet:
     Raises:
         BadData: If they are missing or unreadable, or do not fit the space.
     """
-    return _in_memory(_load(data, space, "test", in_memory=True))
+    return _in_memory(_open(data, space, "test"))
 
 
-def _load(
-    data: Data, space: AnySpace, part: Literal["train", "test"], *, in_memory: bool
-) -> TrainingImages:
+def _open(data: Data, space: AnySpace, part: Literal["train", "test"]) -> TrainingImages:
+    """The images of a part; those of a folder are not decoded yet."""
     size = max(space.resolutions)
     if not _is_named(data):
-        folder = index_image_folder(_root(data), part=part, channels=space.in_channels, size=size)
-        return folder.load() if in_memory else folder
+        return index_image_folder(_root(data), part=part, channels=space.in_channels, size=size)
     title, native, channels, _ = _NAMED[data.name]
     if (size, space.in_channels) != (native, channels):
         raise BadData(

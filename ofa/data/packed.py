@@ -8,8 +8,12 @@ along rows takes 378, xz of Paeth residuals 383, PNG 389, lossless WebP 396, gzi
 import lzma
 import math
 import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 
 from ofa.errors import BadArtifact, BadData
@@ -19,6 +23,9 @@ _MAGIC = b"OFAIMG\x00\x01"
 _MAX_SIDE = 4096
 _DICTIONARY_BYTES = 8 * 2**20
 _DECODER_BYTES = 16 * 2**20
+_BLOCK_BYTES = 64 * 2**20
+_SMALL_BYTES = 2**28
+_MOST_RATIO = 32  # of images to their packed form, where they take more
 _FILTERS = [
     {
         "id": lzma.FILTER_LZMA2,
@@ -51,7 +58,7 @@ def pack_images(images: np.ndarray) -> bytes:
 
 
 def unpack_images(
-    data: bytes, *, where: str = "packed images", max_bytes: int = 2**28
+    data: bytes, *, where: str = "packed images", max_bytes: int = _SMALL_BYTES
 ) -> UInt8[np.ndarray, "n c h w"]:
     """The images that ``pack_images`` wrote.
 
@@ -65,15 +72,8 @@ def unpack_images(
     Raises:
         BadArtifact: If the data are cut off, changed, foreign, or claim more than ``max_bytes``.
     """
-    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
-        raise BadArtifact(f"{where}: does not hold packed images; make the file again")
-    _, n, c, h, w = _HEADER.unpack_from(data)
+    n, c, h, w = _claimed(data, where=where, max_bytes=max_bytes)
     num_bytes = math.prod((n, c, h, w))
-    if not _is_legal((n, c, h, w)) or num_bytes > max_bytes:
-        raise BadArtifact(
-            f"{where}: claims {n} images of {c}x{h}x{w}, but only 1 or 3 channels, sides of 1 to "
-            f"{_MAX_SIDE} px and {max_bytes:,} bytes in all are read; make the file again"
-        )
     decoder = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_DECODER_BYTES)
     try:
         pixels = decoder.decompress(memoryview(data)[_HEADER.size :], max_length=num_bytes)
@@ -88,6 +88,65 @@ def unpack_images(
         )
     columns = np.frombuffer(pixels, dtype=np.uint8).reshape(n, c, w, h)
     return np.ascontiguousarray(columns.transpose(0, 1, 3, 2))
+
+
+def pack_in_blocks(images: np.ndarray) -> list[bytes]:
+    """Images in blocks of some 64 MiB, each as ``pack_images`` packs it, as many at once as cores.
+
+    Raises:
+        BadData: As of ``pack_images``.
+    """
+    size = max(1, _BLOCK_BYTES // max(images[:1].nbytes, 1))
+    starts = range(0, max(len(images), 1), size)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(lambda start: pack_images(images[start : start + size]), starts))
+
+
+def unpack_blocks(
+    blocks: Sequence[bytes], *, where: str = "packed images"
+) -> UInt8[np.ndarray, "n c h w"]:
+    """The images that ``pack_in_blocks`` wrote.
+
+    Raises:
+        BadArtifact: As of ``unpack_images``; or if the blocks hold images of different shapes, or
+            more than 256 MiB and 32 times their own bytes.
+    """
+    most = max(_SMALL_BYTES, _MOST_RATIO * sum(map(len, blocks)))
+    shapes = [_claimed(block, where=where, max_bytes=_SMALL_BYTES) for block in blocks]
+    shape = (sum(n for n, *_ in shapes), *shapes[0][1:])
+    if len({claimed[1:] for claimed in shapes}) > 1 or math.prod(shape) > most:
+        raise BadArtifact(
+            f"{where}: its blocks hold images of different shapes, or more than {most:,} bytes in "
+            "all; make the file again"
+        )
+    images = np.empty(shape, np.uint8)
+    ends = list(accumulate(n for n, *_ in shapes))
+
+    def fill(index: int) -> None:
+        start = ends[index] - shapes[index][0]
+        images[start : ends[index]] = unpack_images(blocks[index], where=where)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for _ in pool.map(fill, range(len(blocks))):
+            pass
+    return images
+
+
+def _claimed(data: bytes, *, where: str, max_bytes: int) -> tuple[int, int, int, int]:
+    """The shape that a header claims.
+
+    Raises:
+        BadArtifact: If it is missing, not legal, or takes more than ``max_bytes``.
+    """
+    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
+        raise BadArtifact(f"{where}: does not hold packed images; make the file again")
+    _, n, c, h, w = _HEADER.unpack_from(data)
+    if not _is_legal((n, c, h, w)) or math.prod((n, c, h, w)) > max_bytes:
+        raise BadArtifact(
+            f"{where}: claims {n} images of {c}x{h}x{w}, but only 1 or 3 channels, sides of 1 to "
+            f"{_MAX_SIDE} px and {max_bytes:,} bytes in all are read; make the file again"
+        )
+    return n, c, h, w
 
 
 def _is_legal(shape: tuple[int, ...]) -> bool:

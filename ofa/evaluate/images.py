@@ -2,10 +2,13 @@
 
 Packed images are kept apart from the weights and named by split; they are the recipe's own, in its
 order, so both sources give the same numbers. Images that changed after training would be divided
-anew, so that some of those trained on would judge: they are refused.
+anew, so that some of those trained on would judge: they are refused. A folder is known by the names
+and sizes of its files, or else by the pixels of all its images.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,14 @@ import torch
 
 from ofa import artifacts
 from ofa.checkpoint import IMAGES, SPLITS, SupernetNotes
-from ofa.data import ImageSet, load_splits
-from ofa.data.packed import pack_images, unpack_images
+from ofa.data import (
+    ImageSet,
+    count_classes,
+    digest_of_files,
+    load_test_images,
+    load_training_splits,
+)
+from ofa.data.packed import pack_in_blocks, unpack_blocks
 from ofa.errors import BadArtifact, BadData
 from ofa.recipe import Data
 from ofa.space import AnySpace
@@ -29,12 +38,17 @@ class Judges:
     Attributes:
         calibration: Training images that recalibrate batch norm.
         search: Held-out training images that score subnets.
-        test: Images for the number that is reported.
+        load_test: Reads ``test``, which many commands have no use for.
     """
 
     calibration: ImageSet
     search: ImageSet
-    test: ImageSet
+    load_test: Callable[[], ImageSet]
+
+    @cached_property
+    def test(self) -> ImageSet:
+        """Images for the number that is reported."""
+        return self.load_test()
 
 
 def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
@@ -42,7 +56,8 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
 
     Raises:
         BadData: If the recipe's images are not on this machine, or no longer those of training.
-        BadArtifact: If packed images are corrupt, or do not fit the supernet.
+        BadArtifact: If packed images are corrupt, or do not fit the supernet. Both show of test
+            images when they are used.
     """
     if not (folder / IMAGES).is_dir():
         if notes.data is None:
@@ -62,9 +77,11 @@ def load_judges(folder: Path, notes: SupernetNotes) -> Judges:
             classes=notes.classes,
             mean=notes.mean,
             std=notes.std,
+            files=notes.files,
             owner=folder,
         )
-    return Judges(**{split: _read(folder / IMAGES, split, notes) for split in SPLITS})
+    calibration, search, test = (partial(_read, folder / IMAGES, name, notes) for name in SPLITS)
+    return Judges(calibration=calibration(), search=search(), load_test=test)
 
 
 def find_judges(
@@ -74,45 +91,61 @@ def find_judges(
     classes: tuple[str, ...],
     mean: tuple[float, ...],
     std: tuple[float, ...],
+    files: str | None,
     owner: Path,
 ) -> Judges:
-    """The images that ``data`` names, known by their classes and pixels.
+    """The images that ``data`` names, known by their classes, and by their files or pixels.
 
     Args:
+        files: Digest of the files that were trained on, if they lay in a folder.
         owner: What was trained on them.
 
     Raises:
         BadData: If they are missing or unreadable, or others.
     """
-    splits = load_splits(data, space)
+    count_classes(data)  # classes that differ between train/ and test/ show first
+    is_known = files is not None and files == digest_of_files(data, space)
+    # As streamed images, those that judge nothing stay undecoded.
+    splits = load_training_splits(replace(data, stream=True) if is_known else data, space)
     found = (*splits.normalization.mean, *splits.normalization.std)
-    has_classes = splits.test.classes == classes
-    if not has_classes or not np.allclose(found, (*mean, *std), rtol=0, atol=_ROUNDING):
+    is_like = is_known or np.allclose(found, (*mean, *std), rtol=0, atol=_ROUNDING)
+    has_classes = splits.search.classes == classes
+    if not has_classes or not is_like:
         what = "mean and standard deviation of pixels" if has_classes else "classes"
         raise BadData(
             f"{data.folder or data.name}: these are not the images that {owner} was trained on, "
             f"their {what} differ; bring those back, or train on yours"
         )
-    return Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
+    return Judges(
+        calibration=splits.calibration,
+        search=splits.search,
+        load_test=partial(load_test_images, data, space),
+    )
 
 
 def write_judges(folder: Path, judges: Judges) -> None:
     """Pack images into a checkpoint folder, one file a split."""
     for split in SPLITS:
         data: ImageSet = getattr(judges, split)
-        tensors = {
-            "images": np.frombuffer(pack_images(data.images.numpy()), np.uint8),
-            "labels": data.labels.numpy().astype(np.uint16),
-        }
+        blocks = pack_in_blocks(data.images.numpy())
+        tensors: artifacts.Tensors = {
+            _block(i): np.frombuffer(block, np.uint8) for i, block in enumerate(blocks)
+        } | {"labels": data.labels.numpy().astype(np.uint16)}
         artifacts.write_tensors(folder / IMAGES / f"{split}.safetensors", tensors, {"split": split})
+
+
+def _block(index: int) -> str:
+    """Name of a block of packed images; there is one alone where all are small."""
+    return f"images.{index}" if index else "images"
 
 
 def _read(folder: Path, split: str, notes: SupernetNotes) -> ImageSet:
     path = folder / f"{split}.safetensors"
     tensors, _ = artifacts.read_tensors(path)
-    if set(tensors) != {"images", "labels"} or tensors["images"].dtype != np.uint8:
+    names = [_block(index) for index in range(max(len(tensors) - 1, 1))]
+    if set(tensors) != {*names, "labels"} or any(tensors[n].dtype != np.uint8 for n in names):
         raise BadArtifact(f"{path}: does not hold packed images and their labels; copy it again")
-    images = unpack_images(tensors["images"].tobytes(), where=str(path))
+    images = unpack_blocks([tensors[name].tobytes() for name in names], where=str(path))
     size = max(notes.space.resolutions)
     if images.shape[1:] != (notes.space.in_channels, size, size):
         raise BadArtifact(f"{path}: images of shape {images.shape[1:]} do not fit the supernet")

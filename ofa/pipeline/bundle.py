@@ -177,6 +177,7 @@ def _images(folder: Path, subnet: Path, notes: SubnetNotes) -> "Judges":
         classes=notes.classes,
         mean=notes.mean,
         std=notes.std,
+        files=notes.files,
         owner=subnet,
     )
 

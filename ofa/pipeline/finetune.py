@@ -82,9 +82,8 @@ def finetune(
     import torch
 
     from ofa.data import load_splits, tell_passed_over
-    from ofa.train import Alone, Lone, Ranks, SupernetModule, Validation, fit
+    from ofa.train import Alone, Lone, Ranks, SupernetModule, Validation, fit, place_of
 
-    torch.set_num_threads(threads or torch.get_num_threads())
     source = find_checkpoint(checkpoint)
     weights = source / files.SUPERNET
     net, _, notes = open_subnet(subnet)
@@ -106,6 +105,7 @@ def finetune(
         net.classifier = _new_head(net.classifier.in_features, space.num_classes, seed=seed)
     splits = load_splits(data, space)
     tell_passed_over(data)
+    torch.set_num_threads(threads or torch.get_num_threads())
     validation = Validation(
         space=space,
         normalization=splits.normalization,
@@ -116,7 +116,6 @@ def finetune(
     def test_top1(net: "nn.Module") -> float:
         return validation.top1(net, notes.arch.resolution, Ranks(), images=splits.test)
 
-    before = None if images else test_top1(deepcopy(net))
     phase = Phase(
         name="finetune",
         epochs=epochs,
@@ -124,22 +123,21 @@ def finetune(
         warmup_epochs=min(1, epochs / 10),
         teacher=NO_TEACHER,
     )
+    train = Train(
+        phases=(phase,),
+        batch_size=batch_size or min(128, len(splits.train)),
+        augment=changes,
+        ema_decay=0.99,
+        label_weight=1.0,
+        validate_every=epochs,
+        threads=threads,
+        seed=seed,
+    )
+    device = place_of(train).device  # where it is trained and judged
+    before = None if images else test_top1(deepcopy(net).to(device))
     module = SupernetModule(
         Lone(net.train()),
-        Recipe(
-            space=space,
-            data=data,
-            train=Train(
-                phases=(phase,),
-                batch_size=batch_size or min(128, len(splits.train)),
-                augment=changes,
-                ema_decay=0.99,
-                label_weight=1.0,
-                validate_every=epochs,
-                threads=threads,
-                seed=seed,
-            ),
-        ),
+        Recipe(space=space, data=data, train=train),
         data=splits.train,
         normalization=splits.normalization,
         validate=lambda lone, arch, ranks: validation.top1(
@@ -151,7 +149,7 @@ def finetune(
     run = out / "finetune" / notes.arch.id
     with artifacts.claimed(run, is_folder=True):
         fit(module, folder=run, resume=False, progress=progress, resumable=False)
-    tuned = module.average.get_submodule("net")
+    tuned = module.average.get_submodule("net").to(device)
     search = validation.top1(tuned, notes.arch.resolution, Ranks())
     after = test_top1(tuned)
     layers = network(space, notes.arch)
@@ -169,6 +167,7 @@ def finetune(
         supernet_sha256=notes.supernet_sha256,
         finetuned_epochs=epochs + (0 if images else notes.finetuned_epochs),
         transferred_to=transferred_to,
+        files=splits.files if transferred_to else None,
     )
     tensors = {name: value.cpu().contiguous().numpy() for name, value in tuned.state_dict().items()}
     folder = out / "subnets" / f"{notes.arch.id}-finetuned"

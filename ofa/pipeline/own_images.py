@@ -49,9 +49,12 @@ def pack_images(
         root=str(images),
         num_search=num_search,
         num_calibration=num_calibration,
+        stream=True,  # those that neither recalibrate nor choose are never decoded
     )
     splits = load_splits(data, notes.space)
-    judges = Judges(calibration=splits.calibration, search=splits.search, test=splits.test)
+    judges = Judges(
+        calibration=splits.calibration, search=splits.search, load_test=lambda: splits.test
+    )
     write_judges(folder, judges)
     judged_by = artifacts.digest([judges.calibration.digest(), judges.search.digest()])
     notes = replace(notes, classes=splits.test.classes, judged_by=judged_by)

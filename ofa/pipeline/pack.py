@@ -75,5 +75,6 @@ def _judges(folder: Path, images: Path) -> "Judges":
         classes=notes.classes,
         mean=notes.mean,
         std=notes.std,
+        files=notes.files,
         owner=folder,
     )

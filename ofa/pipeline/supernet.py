@@ -247,6 +247,7 @@ def _write(path: Path, module: "SupernetModule", splits: "TrainingSplits") -> No
         mean=splits.normalization.mean,
         std=splits.normalization.std,
         ofa=ofa.__version__,
+        files=splits.files,
         augment=recipe.train.augment,
     )
     tensors = {name: tensor.cpu().numpy() for name, tensor in module.average.state_dict().items()}

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ofa.data.packed import pack_images, unpack_images
+from ofa.data import packed as module
+from ofa.data.packed import pack_images, pack_in_blocks, unpack_blocks, unpack_images
 from ofa.errors import BadArtifact, BadData
 
 HEADER_BYTES = 24
@@ -142,6 +143,34 @@ def test_a_stream_that_asks_for_a_huge_dictionary_is_refused(packed):
 def _gradient(n: int, c: int, h: int, w: int) -> np.ndarray:
     index, channel, row, column = np.ogrid[:n, :c, :h, :w]
     return (3 * index + 50 * channel + 5 * row + 2 * column).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("num_images", "num_blocks"), [(3, 1), (4, 1), (5, 2), (11, 3)])
+def test_many_images_come_back_from_their_blocks(monkeypatch, num_images, num_blocks):
+    images = _gradient(num_images, 3, 7, 4)
+    monkeypatch.setattr(module, "_BLOCK_BYTES", images[:4].nbytes)
+
+    blocks = pack_in_blocks(images)
+
+    assert len(blocks) == num_blocks
+    np.testing.assert_array_equal(unpack_blocks(blocks), images)
+
+
+def test_no_images_are_not_packed_in_blocks_either():
+    with pytest.raises(BadData, match=r"packing needs uint8\[n, c, h, w\]"):
+        pack_in_blocks(np.zeros((0, 1, 4, 4), np.uint8))
+
+
+def test_blocks_of_images_of_different_shapes_are_refused(packed):
+    with pytest.raises(BadArtifact, match=r"^here: its blocks hold images of different shapes"):
+        unpack_blocks([packed, pack_images(_gradient(5, 3, 4, 7))], where="here")
+
+
+def test_blocks_of_more_images_than_their_bytes_can_hold_are_refused(packed):
+    claims = _with_shape(packed, (2**17, 1, 28, 28))  # 98 MiB each
+
+    with pytest.raises(BadArtifact, match=r"or more than 268,435,456 bytes in all"):
+        unpack_blocks([claims] * 3)
 
 
 def _with_shape(packed: bytes, shape: tuple[int, int, int, int]) -> bytes:

@@ -62,7 +62,7 @@ def folder(tmp_path, supernet, tiny_space):
     tensors = {name: tensor.numpy() for name, tensor in supernet.state_dict().items()}
     files.write_supernet(tmp_path / files.SUPERNET, tensors, notes)
     write_judges(
-        tmp_path, Judges(calibration=images(32), search=images(120), test=images(8))
+        tmp_path, Judges(calibration=images(32), search=images(120), load_test=lambda: images(8))
     )
     return tmp_path
 
