@@ -1,7 +1,7 @@
 """Batches in an order that depends on the seed alone, shared out among ranks, taken up anywhere."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ofa.data import ImageTransform, TrainingImages
+from ofa.recipe import Train
 from ofa.train.ranks import Ranks
 
 
@@ -74,6 +75,22 @@ class EpochOrder:
         whole = order[: self.num_steps * a_step * self.batch_size].view(-1, self.batch_size)
         for batch in whole[self.first_step * a_step :][self.ranks.rank :: self.ranks.world]:
             yield Batch(key=(self.seed, self.epoch), indices=tuple(batch.tolist()))
+
+
+def order_at(step: int, train: Train, *, num_images: int, ranks: Ranks) -> EpochOrder:
+    """The order of the epoch in hand after so many steps of a run, from where it is.
+
+    Lightning's count of epochs would not do: when a resumed run asks, it lags behind.
+    """
+    order = EpochOrder(
+        num_images=num_images,
+        batch_size=train.batch_size,
+        batches_per_step=train.accumulate,
+        ranks=ranks,
+        seed=train.seed,
+    )
+    epoch, first_step = divmod(step, order.num_steps)
+    return replace(order, epoch=epoch, first_step=first_step)
 
 
 class EpochBatches(Sampler[Batch]):

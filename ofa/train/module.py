@@ -40,7 +40,7 @@ from ofa.train.finite import (
     reset_spoiled_statistics_,
 )
 from ofa.train.identity import check_identity, identity
-from ofa.train.loader import EpochOrder, epochs_loader
+from ofa.train.loader import EpochOrder, epochs_loader, order_at
 from ofa.train.phases import PlannedPhase, plan
 from ofa.train.ranks import Ranks, average_gradients_, current_ranks
 from ofa.train.sampling import Elastic, Subnets
@@ -116,26 +116,12 @@ class SupernetModule(lightning.LightningModule):
         self.plan = plan(self.recipe.train, num_images=len(self.data), world=self.ranks.world)
 
     def train_dataloader(self) -> Iterable:
-        return epochs_loader(
-            self.data, self._order, transform=self.transform, workers=self.recipe.data.workers
-        )
+        def order() -> EpochOrder:
+            num_images, train = len(self.data), self.recipe.train
+            return order_at(self.global_step, train, num_images=num_images, ranks=self.ranks)
 
-    def _order(self) -> EpochOrder:
-        """The order of the epoch in hand, from where it is.
-
-        By the number of steps: a resumed run asks before Lightning knows that an epoch had ended.
-        """
-        train = self.recipe.train
-        epoch, first_step = divmod(self.global_step, self.plan[0].steps_per_epoch)
-        return EpochOrder(
-            num_images=len(self.data),
-            batch_size=train.batch_size,
-            batches_per_step=train.accumulate,
-            ranks=self.ranks,
-            seed=train.seed,
-            epoch=epoch,
-            first_step=first_step,
-        )
+        workers = self.recipe.data.workers
+        return epochs_loader(self.data, order, transform=self.transform, workers=workers)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         train = self.recipe.train
