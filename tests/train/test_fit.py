@@ -9,7 +9,7 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from ofa.data import ImageSet, Normalization
 from ofa.errors import BadArtifact, OfaError
 from ofa.evaluate import Evaluator
-from ofa.recipe import Phase, Recipe, Train
+from ofa.recipe import Augment, Phase, Recipe, Train
 from ofa.space import ResNetSpace, ResNetStage
 from ofa.supernets import build_supernet
 from ofa.train import Ranks, Sizes, SupernetModule, Validation, fit, plan, read_curves
@@ -134,6 +134,17 @@ def test_a_run_cut_off_after_an_epoch_and_resumed_ends_with_the_same_weights(
         resumed = trained(recipe, images, folder, resume=True).supernet.state_dict()
 
         assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_processes_that_read_images_change_no_weight_of_a_resumed_run(recipe, images, tmp_path):
+    changing = changed(recipe, augment=Augment(flip=True, color_jitter=0.5))
+    whole = trained(changing, images, tmp_path / "whole").supernet.state_dict()
+    apart = replace(changing, data=replace(changing.data, workers=1))
+    trained(apart, images, tmp_path / "cut", epochs=1)
+
+    resumed = trained(apart, images, tmp_path / "cut", resume=True).supernet.state_dict()
+
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 class Cut(Exception):
