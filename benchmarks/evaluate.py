@@ -25,7 +25,7 @@ from ofa.evaluate import Evaluator, draw_archs, in_sharing_order, partings
 from ofa.opened import evaluator, find_checkpoint, measure_search_top1
 from ofa.runtime import stopwatch
 from ofa.space import AnyArch, encoding_of
-from ofa.subnet import extract, recalibrate_batchnorm_
+from ofa.subnet import CHUNK_SIZE, extract, recalibrate_batchnorm_
 
 CHUNK_SIZES = (32, 64, 128, 256, 512)
 WAYS = {
@@ -116,7 +116,8 @@ def _shared_top1(judge: Evaluator, archs: list[AnyArch]) -> list[float]:
 def _plain_top1(judge: Evaluator, arch: AnyArch) -> float:
     """As one would write it: extract, recalibrate, predict; layers as they were trained."""
     net = extract(judge.supernet, judge.space, arch)
-    recalibrate_batchnorm_(net, _plain_inputs(judge, judge.calibration, arch.resolution))
+    calibration = _plain_inputs(judge, judge.calibration, arch.resolution)
+    recalibrate_batchnorm_(net, calibration.split(CHUNK_SIZE))
     with torch.inference_mode():
         chunks = _plain_inputs(judge, judge.images, arch.resolution).split(128)
         hits = torch.cat([net(chunk).argmax(1) for chunk in chunks]) == judge.images.labels

@@ -1,12 +1,7 @@
 """Accuracy of subnets, always recalibrated."""
 
 from ofa.evaluate.accelerator import Accelerator, measuring_devices
-from ofa.evaluate.accuracy import (
-    EVALUATION_CHUNK_SIZE,
-    Evaluator,
-    in_sharing_order,
-    partings,
-)
+from ofa.evaluate.accuracy import EVALUATION_CHUNK_SIZE, Evaluator, in_sharing_order, partings
 from ofa.evaluate.active import most_informative
 from ofa.evaluate.engine import Forward, Logits, engine_images, run_engine, run_in_chunks
 from ofa.evaluate.folded import fuse_layers_

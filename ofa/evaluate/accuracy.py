@@ -29,12 +29,7 @@ from ofa.data import ImageSet, Normalization
 from ofa.evaluate.folded import fuse_layers_
 from ofa.evaluate.inputs import Chunks, InputChunks, is_channels_last, pixels_at
 from ofa.space import AnyArch, AnySpace, network
-from ofa.subnet import (
-    CHUNK_SIZE,
-    Subnet,
-    extract,
-    recalibrating,
-)
+from ofa.subnet import CHUNK_SIZE, Subnet, extract, recalibrate_batchnorm_, recalibrating
 from ofa.threads import one_thread
 
 EVALUATION_CHUNK_SIZE = 128
@@ -91,9 +86,9 @@ class Evaluator:
     def subnet(self, arch: AnyArch) -> Subnet:
         """The recalibrated static network of ``arch``."""
         net = self._extract(arch)
-        with _repeatable(self._device), recalibrating([net]):
-            for chunk in self.inputs(self.calibration, arch.resolution, chunk_size=CHUNK_SIZE):
-                net(chunk)
+        chunks = self.inputs(self.calibration, arch.resolution, chunk_size=CHUNK_SIZE)
+        with _repeatable(self._device):
+            recalibrate_batchnorm_(net, chunks)
         return net
 
     def top1(self, arch: AnyArch, *, keep: Collection[int] = ()) -> float:

@@ -20,10 +20,10 @@ Forward = Callable[[np.ndarray], Logits]
 
 def engine_images(images: Tensor, *, resolution: int, input_type: str) -> np.ndarray:
     """Raw images as an engine takes them."""
-    return engine_input(resized(images, resolution).numpy(), input_type)
+    return _engine_input(resized(images, resolution).numpy(), input_type)
 
 
-def engine_input(pixels: UInt8[np.ndarray, "n c r r"], input_type: str) -> np.ndarray:
+def _engine_input(pixels: UInt8[np.ndarray, "n c r r"], input_type: str) -> np.ndarray:
     """Pixels at an engine's resolution as it takes them: bytes, or floats from 0 to 1."""
     return pixels if input_type == "uint8" else pixels.astype(np.float32) / np.float32(255)
 
@@ -62,7 +62,7 @@ def run_engine(
     is_shared = session.is_thread_safe
 
     def logits(chunk: np.ndarray) -> Logits:
-        return session.run(engine_input(chunk, input_type) if input_type else chunk)
+        return session.run(_engine_input(chunk, input_type) if input_type else chunk)
 
     return run_in_chunks(
         logits,

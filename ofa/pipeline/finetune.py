@@ -105,7 +105,7 @@ def finetune(
         net.classifier = _new_head(net.classifier.in_features, space.num_classes, seed=seed)
     splits = load_splits(data, space)
     tell_passed_over(data)
-    torch.set_num_threads(threads or torch.get_num_threads())
+    torch.set_num_threads(threads or torch.get_num_threads())  # images were decoded on all cores
     validation = Validation(
         space=space,
         normalization=splits.normalization,

@@ -20,21 +20,22 @@ CHUNK_SIZE = 128
 
 def recalibrate_batchnorm_(
     net: nn.Module,
-    images: Float[Tensor, "n c r r"],
+    chunks: Iterable[Float[Tensor, "n c r r"]],
     *,
-    chunk_size: int = CHUNK_SIZE,
     average: Average = "pooled",
+    reduce: Callable[[Tensor], Tensor] = lambda sums: sums,
 ) -> None:
-    """Replace the running statistics of every batch norm by those of ``images``.
+    """Replace the running statistics of every batch norm by those of images.
 
     Args:
         net: A static net; changed in place, left in evaluation mode.
-        images: Normalized images at the net's resolution, in their recorded order.
-        chunk_size: Images a chunk.
+        chunks: Normalized images at the net's resolution, in their recorded order, ``CHUNK_SIZE``
+            at a time.
         average: See ``recalibrating``.
+        reduce: See ``recalibrating``.
     """
-    with recalibrating([net], average=average):
-        for chunk in images.split(chunk_size):
+    with recalibrating([net], average=average, reduce=reduce):
+        for chunk in chunks:
             net(chunk)
 
 

@@ -17,7 +17,7 @@ class Batch(NamedTuple):
     """Which images a batch holds.
 
     Attributes:
-        key: Seed and epoch, of which random changes depend.
+        key: Seed and epoch, on which random changes depend.
         indices: Of the images.
     """
 

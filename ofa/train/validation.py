@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ofa.data import ImageSet, Normalization, resized
 from ofa.space import AnyArch, AnySpace
-from ofa.subnet import CHUNK_SIZE, extract, recalibrating
+from ofa.subnet import CHUNK_SIZE, extract, recalibrate_batchnorm_
 from ofa.threads import one_thread
 from ofa.train.ranks import Ranks
 
@@ -40,9 +40,9 @@ class Validation:
 
     def recalibrate_(self, net: nn.Module, resolution: int, ranks: Ranks) -> None:
         """Give a static net batch-norm statistics of its own."""
-        with one_thread(), recalibrating([net], reduce=ranks.sum):
-            for chunk in self._chunks(self.calibration, net, resolution, ranks):
-                net(chunk)
+        with one_thread():
+            chunks = self._chunks(self.calibration, net, resolution, ranks)
+            recalibrate_batchnorm_(net, chunks, reduce=ranks.sum)
 
     @torch.no_grad()
     def top1(

@@ -102,7 +102,7 @@ def forms(supernet, tiny_space, judged):
     normalization = Normalization(mean=(0.5,) * 3, std=(0.25,) * 3)
     arch = tiny_space.smallest()
     net = extract(supernet, tiny_space, arch)
-    recalibrate_batchnorm_(net, normalization(resized(judged.images, arch.resolution)))
+    recalibrate_batchnorm_(net, [normalization(resized(judged.images, arch.resolution))])
     onnx = export_onnx(
         net,
         in_channels=3,

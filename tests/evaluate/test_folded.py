@@ -11,7 +11,7 @@ from ofa.subnet import extract, recalibrate_batchnorm_
 def test_a_folded_net_gives_the_logits_of_the_whole_without_any_norm(supernet, tiny_space):
     net = extract(supernet, tiny_space, tiny_space.largest())
     images = torch.randn(40, 3, 16, 16)
-    recalibrate_batchnorm_(net, images)
+    recalibrate_batchnorm_(net, [images])
     with torch.no_grad():
         expected = net(images)
         fuse_layers_(net)
