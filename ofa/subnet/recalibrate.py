@@ -20,7 +20,7 @@ CHUNK_SIZE = 128
 
 def recalibrate_batchnorm_(
     net: nn.Module,
-    chunks: Iterable[Float[Tensor, "n c r r"]],
+    chunks: Iterable[Float[Tensor, "_ c r r"]],
     *,
     average: Average = "pooled",
     reduce: Callable[[Tensor], Tensor] = lambda sums: sums,
