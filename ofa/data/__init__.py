@@ -1,6 +1,7 @@
 """Images, their splits, and random changes to them."""
 
 from ofa.data.augment import augmented
+from ofa.data.batches import Batch, ImageBatches, end_at_once
 from ofa.data.cifar import load_cifar
 from ofa.data.fashion_mnist import load_fashion_mnist
 from ofa.data.image_folder import FolderImages, class_names, index_image_folder
@@ -20,7 +21,9 @@ from ofa.data.splits import calibration_indices, split_training_images
 from ofa.data.transform import ImageTransform, drawing, image_transform, mixed
 
 __all__ = [
+    "Batch",
     "FolderImages",
+    "ImageBatches",
     "ImageSet",
     "ImageTransform",
     "Normalization",
@@ -33,6 +36,7 @@ __all__ = [
     "count_classes",
     "digest_of_files",
     "drawing",
+    "end_at_once",
     "image_transform",
     "index_image_folder",
     "load_cifar",

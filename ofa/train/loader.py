@@ -2,44 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from ofa.data import ImageTransform, TrainingImages
+from ofa.data import Batch, ImageBatches, ImageTransform, TrainingImages, end_at_once
 from ofa.recipe import Train
 from ofa.train.ranks import Ranks
-
-
-class Batch(NamedTuple):
-    """Which images a batch holds.
-
-    Attributes:
-        key: Seed and epoch, on which random changes depend.
-        indices: Of the images.
-    """
-
-    key: tuple[int, int]
-    indices: tuple[int, ...]
-
-
-class ImageBatches(Dataset[tuple[Tensor, Tensor]]):
-    """Batches of an image set."""
-
-    def __init__(self, data: TrainingImages, *, transform: ImageTransform | None) -> None:
-        self.data = data
-        self.transform = transform
-
-    def __getitem__(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        index = torch.tensor(batch.indices)
-        labels = self.data.labels[index]
-        if self.transform is None:
-            return self.data.batch(index), labels
-        # Each image has a generator of its own, so workers and ranks change nothing.
-        images = [self.transform(self.data.image(i), (*batch.key, i)) for i in batch.indices]
-        return torch.stack(images), labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,5 +100,6 @@ def epochs_loader(
         multiprocessing_context="spawn" if workers else None,
         prefetch_factor=2 if workers else None,
         persistent_workers=workers > 0,
+        worker_init_fn=end_at_once,
         pin_memory=torch.cuda.is_available(),
     )

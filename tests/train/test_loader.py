@@ -1,9 +1,11 @@
 import multiprocessing
-from dataclasses import replace
+import pickle
+import subprocess
+import sys
 
 import torch
 
-from ofa.data import ImageSet, image_transform
+from ofa.data import ImageSet, end_at_once, image_transform
 from ofa.recipe import Augment
 from ofa.train import Ranks
 from ofa.train.loader import EpochOrder, epochs_loader
@@ -32,41 +34,65 @@ def test_epochs_differ_and_repeat():
     assert batches(epoch=1) == batches(epoch=1)
 
 
+def image_set():
+    generator = torch.Generator().manual_seed(0)
+    return ImageSet(
+        images=torch.randint(0, 256, (12, 3, 16, 16), generator=generator, dtype=torch.uint8),
+        labels=torch.arange(12) % 2,
+        classes=("a", "b"),
+    )
+
+
+def loaded(workers: int, *, transform=None):
+    return epochs_loader(
+        image_set(),
+        lambda: EpochOrder(num_images=12, batch_size=4),
+        transform=transform,
+        workers=workers,
+    )
+
+
 def test_worker_processes_change_no_image():
-    images = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
-    data = ImageSet(images=images, labels=torch.arange(12) % 2, classes=("a", "b"))
     transform = image_transform(Augment(color_jitter=0.5), 16)
 
-    def two_epochs(workers: int):
-        found, epoch = [], 0
-        order = EpochOrder(num_images=12, batch_size=4)
-        loader = epochs_loader(
-            data, lambda: replace(order, epoch=epoch), transform=transform, workers=workers
-        )
-        for epoch in range(2):  # noqa: B007
-            found += loader
-        return found
+    here, there = (list(loaded(workers, transform=transform)) for workers in (0, 1))
 
-    here, there = two_epochs(0), two_epochs(1)
-
-    assert len(here) == 6
-    assert not torch.equal(here[0][0], here[3][0])
+    assert len(here) == len(there) == 3
     for (one, label), (other, same) in zip(here, there, strict=True):
         assert torch.equal(one, other)
         assert torch.equal(label, same)
 
 
-def test_workers_stay_from_epoch_to_epoch():
-    data = ImageSet(
-        images=torch.zeros(12, 3, 16, 16, dtype=torch.uint8),
-        labels=torch.zeros(12, dtype=torch.int64),
-        classes=("a", "b"),
-    )
-    order = EpochOrder(num_images=12, batch_size=4)
-    loader = epochs_loader(data, lambda: order, transform=None, workers=1)
+def test_worker_processes_stay_from_epoch_to_epoch():
+    loader = loaded(1)
 
     def workers():
         list(loader)
-        return {process.pid for process in multiprocessing.active_children()}
+        return multiprocessing.active_children()
 
-    assert workers() == workers() != set()
+    assert workers() == workers() != []
+
+
+def test_worker_processes_end_before_the_clean_up_that_aborts():
+    program = (
+        "import atexit; from ofa.data import end_at_once\n"
+        "atexit.register(print, 'cleaned up'); end_at_once(0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert loaded(1).worker_init_fn is end_at_once
+    assert done.stdout == b""
+
+
+def test_a_worker_process_loads_nothing_that_only_training_needs(tmp_path):
+    sent = tmp_path / "sent"
+    sent.write_bytes(pickle.dumps(loaded(1).dataset))
+    program = "import pickle, sys; pickle.load(open(sys.argv[1], 'rb')); print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(sent)], capture_output=True, text=True, check=True
+    )
+
+    assert "ofa.data.batches" in done.stdout.split()
+    assert not {"ofa.train", "pytorch_lightning"} & {*done.stdout.split()}
