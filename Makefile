@@ -19,12 +19,13 @@ help:
 demo: $(VENV)/installed
 	$(BIN)/python tools/specialize.py --device pixel
 
+test: export OMP_NUM_THREADS := 1
 test: export OMP_WAIT_POLICY := PASSIVE
 test: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 soak: export OMP_WAIT_POLICY := PASSIVE
 soak: $(VENV)/installed-test

@@ -207,7 +207,7 @@ class _Steady(AbstractTarget):
 
 def _profile(folder: Path) -> int:
     memory = Memory(folder=folder / "profiles", device=pipeline.find_device("host"), space=SPACE)
-    memory.measure(_Steady(), num=60)
+    memory.measure(_Steady(), num=20)
     return 0
 
 

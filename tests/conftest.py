@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
+from typechecker import begin_test
 
 from ofa.space import FirstBlock, Head, SearchSpace, Stage, Stem
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 # The same examples on every run: a failure on one machine can be repeated on another.
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def checked_types() -> None:
+    """Within every test the first calls of every function are checked."""
+    begin_test()
 
 
 @pytest.fixture
@@ -53,6 +60,18 @@ def supernet(tiny_space: SearchSpace) -> "nn.Module":
             if "running" in name:
                 buffer += 0.2 * torch.rand(buffer.shape, generator=generator)
     return net.eval()
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with measured subnets and a predictor, on which every command takes a second."""
+    from benchmarks.tiny_journey import write_checkpoint
+    from ofa import pipeline
+
+    folder = tmp_path_factory.mktemp("fitted")
+    write_checkpoint(folder, num_measured=60)
+    pipeline.fit_predictor(checkpoint=str(folder))
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -335,10 +335,10 @@ def test_counts_and_seeds_below_what_they_can_be_are_refused(flags, capsys):
     assert flags[0] in fails(capsys, "sample", *flags)
 
 
-def test_a_front_to_compare_with_is_not_the_one_that_is_replaced(capsys, tmp_path):
+def test_a_front_to_compare_with_is_not_the_one_that_is_replaced(fitted, capsys, tmp_path):
     own = tmp_path / "fronts" / "pixel1.json"
     own.parent.mkdir()
-    words = ["search", "--device", "pixel", "--strategy", "grid", "--out", str(tmp_path)]
+    words = ["search", "--checkpoint", str(fitted), "--device", "pixel", "--out", str(tmp_path)]
 
     assert "cannot be read" in fails(capsys, *words, "--against", str(own))
     assert main(words) == 0

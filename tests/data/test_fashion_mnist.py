@@ -11,7 +11,10 @@ def test_where_it_was_sought_and_how_to_get_it_is_said(tmp_path):
         load_fashion_mnist("test", download=False, folders=(tmp_path,))
 
 
-@pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b"\0\0\x08\x03" + b"\0" * 40)])
+SHORT = gzip.compress(b"\0\0\x08\x03" + b"\0" * 40, mtime=0)
+
+
+@pytest.mark.parametrize("content", [b"", b"not gzip", SHORT], ids=["empty", "not gzip", "short"])
 def test_a_corrupt_file_is_named(tmp_path, content):
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(content)

@@ -8,7 +8,6 @@ from PIL import Image
 
 from benchmarks.tiny_journey import SPACE, write_checkpoint
 from ofa import checkpoint as files
-from ofa import pipeline
 from ofa.recipe import Data, Phase, Recipe, Train
 from ofa.supernets import build_supernet
 
@@ -28,15 +27,6 @@ def recipe(tmp_path, tiny_space):
         data=Data(name="image_folder", root=str(root), num_search=8, num_calibration=16),
         train=Train(phases=(phase,), batch_size=8, threads=1, accelerator="cpu"),
     )
-
-
-@pytest.fixture(scope="package")
-def fitted(tmp_path_factory):
-    """A checkpoint with a predictor."""
-    folder = tmp_path_factory.mktemp("fitted")
-    write_checkpoint(folder, num_measured=60)
-    pipeline.fit_predictor(checkpoint=str(folder))
-    return folder
 
 
 @pytest.fixture

@@ -1,7 +1,14 @@
-"""What the processes of rank tests run: ``ranks_program.py FOLDER ACCUMULATE SYNC WORLD [BAD]``.
+"""What the processes of rank tests run: ``ranks_program.py FOLDER WORLD TRAINING...``.
 
-Started by torchrun it is one of several ranks, which share what one process accumulates. In step
-BAD the second rank alone finds NaN, which the recipe says to skip.
+Started by torchrun it is one of several ranks, which share what one process does alone. It trains
+once in each way that is named:
+
+shards
+    Two ranks have a shard of a batch each; one process accumulates both.
+synchronized
+    Two ranks have half a batch each and common batch statistics; one process has the whole batch.
+spoiled
+    As ``shards``; in one step the second rank alone finds NaN, which the recipe says to skip.
 """
 
 import math
@@ -35,8 +42,10 @@ PHASE = Phase(
 )
 
 
-def main(folder: Path, *, accumulate: int, sync: bool, world: int, bad_step: int) -> None:
-    torch.set_num_threads(1)
+BAD_STEP = 7
+
+
+def train(name: str, folder: Path, *, world: int) -> None:
     generator = torch.Generator().manual_seed(0)
     images = ImageSet(
         images=torch.randint(0, 256, (160, 3, 8, 8), generator=generator, dtype=torch.uint8),
@@ -47,16 +56,17 @@ def main(folder: Path, *, accumulate: int, sync: bool, world: int, bad_step: int
     validate = Validation(
         space=SPACE, normalization=normalization, calibration=images, images=images
     )
+    synchronized = name == "synchronized"
     recipe = Recipe(
         space=SPACE,
         train=Train(
             phases=(PHASE,),
-            batch_size=8 if not sync or world > 1 else 16,
-            accumulate=accumulate,
+            batch_size=16 // world if synchronized else 8,
+            accumulate=1 if synchronized else 2 // world,
             augment=Augment(crop_padding=0, flip=False),
             accelerator="cpu",
             devices=world,
-            sync_batchnorm=sync and world > 1,
+            sync_batchnorm=synchronized and world > 1,
             validate_every=100,
             on_nan="skip",
             threads=1,
@@ -69,10 +79,11 @@ def main(folder: Path, *, accumulate: int, sync: bool, world: int, bad_step: int
     )
 
     def spoil(net, arguments, logits):
-        is_bad = module.global_step == bad_step and os.environ.get("RANK") == "1"
+        is_bad = module.global_step == BAD_STEP and os.environ.get("RANK") == "1"
         return logits * math.nan if net.training and is_bad else logits
 
-    supernet.register_forward_hook(spoil)
+    if name == "spoiled":
+        supernet.register_forward_hook(spoil)
     fit(module, folder=folder, resume=False, progress=False)
     ranks = current_ranks()
     assert module.global_step == 50
@@ -82,10 +93,6 @@ def main(folder: Path, *, accumulate: int, sync: bool, world: int, bad_step: int
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]),
-        accumulate=int(sys.argv[2]),
-        sync=sys.argv[3] == "sync",
-        world=int(sys.argv[4]),
-        bad_step=int(sys.argv[5]) if len(sys.argv) > 5 else -1,
-    )
+    torch.set_num_threads(1)
+    for name in sys.argv[3:]:
+        train(name, Path(sys.argv[1]) / name, world=int(sys.argv[2]))
