@@ -13,7 +13,7 @@ as they are: it is enough that they run within ``FastGradients``.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, no_type_check
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,7 @@ class FastGradients(TorchFunctionMode):
     and devices, and what runs under autocast, stay torch's.
     """
 
+    @no_type_check  # called for every function of torch
     def __torch_function__(
         self, func: Callable, types: object, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

@@ -1,7 +1,7 @@
 """Cutting a subnet out of its supernet: its tensors are slices of the supernet's."""
 
 from contextlib import nullcontext
-from typing import Any, overload
+from typing import Any, no_type_check, overload
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,7 @@ def _slice(tensor: Tensor, like: Tensor) -> Tensor:
 class _WithoutInitialization(TorchFunctionMode):
     """Leaves tensors that layers would fill at random as they are."""
 
+    @no_type_check  # called for every function of torch
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is nn.init.kaiming_uniform_:
             return kwargs["tensor"]
