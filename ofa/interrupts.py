@@ -2,7 +2,8 @@
 
 Every result is written whole or not at all, so there is no bad moment to end. The main thread is
 interrupted first, so that it closes what it holds open; where it is deep in foreign code, or waits
-for something, a thread of its own ends the program instead.
+for something, a thread of its own ends the program instead. A program that is done ends as well,
+whatever the clean-up after it waits for.
 """
 
 import atexit
@@ -11,10 +12,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import active_children
 from types import FrameType
 
 _GRACE_S = 1.0
+_CLEAN_UP_S = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -59,9 +62,20 @@ def run(program: Callable[[], int], *, told: str) -> int:
     try:
         for signum in _SIGNALS:
             signal.signal(signum, interrupt)
-        return program()
+        code = program()
+        # That of a loader's queue can wait for ever, if the process that it fed was killed.
+        clean_up = threading.Timer(_CLEAN_UP_S, _leave, [code])
+        clean_up.daemon = True
+        clean_up.start()
+        return code
     except Interrupted:
         tell()
         # Python would take seconds to take large libraries down, which no result needs.
         atexit._run_exitfuncs()
         os._exit(128 + received[0])
+
+
+def _leave(code: int) -> None:
+    with suppress(OSError, ValueError):  # nobody reads any more
+        sys.stdout.flush()
+    os._exit(code)

@@ -110,10 +110,10 @@ def test_a_long_list_of_devices_is_cut_short(tmp_path, capsys):
     assert "d0, d1, d2 and 2 more" in capsys.readouterr().out
 
 
-def test_a_model_for_all_is_cut_out_for_each_device_that_it_serves(models, search, tmp_path):
+def test_a_model_for_all_is_cut_out_for_each_device_that_it_serves(models, fitted, tmp_path):
     fleet, _ = models
     choice = read_fleet(fleet).portfolio[0]
-    words = ["extract", "--front", str(fleet), "--checkpoint", search[2], "--models", "1"]
+    words = ["extract", "--front", str(fleet), "--checkpoint", str(fitted), "--models", "1"]
     words += ["--out", str(tmp_path)]
 
     for one in choice.serves:
@@ -159,13 +159,13 @@ def test_a_fleet_file_of_an_older_version_is_refused_in_a_line(models, tmp_path,
     assert "make it again with this version of ofa" in told
 
 
-def test_a_pick_of_a_fleet_is_cut_out_and_its_front_written(search, tmp_path, capsys):
+def test_a_pick_of_a_fleet_is_cut_out_and_its_front_written(search, fitted, tmp_path, capsys):
     fleet, out = tmp_path / "fleet.json", tmp_path / "run"
     assert main([*search, "--quiet", "--out", str(tmp_path)]) == 0
     device = read_fleet(fleet).devices[1]
     most = device.picks[2]
     assert most.point
-    words = ["extract", "--front", str(fleet), "--checkpoint", search[2], "--out", str(out)]
+    words = ["extract", "--front", str(fleet), "--checkpoint", str(fitted), "--out", str(out)]
 
     assert main([*words, "--device", "note10", "--budget-ms", str(most.budget_ms)]) == 0
 

@@ -26,6 +26,15 @@ def stuck():
         ctypes.CDLL(None).sleep(60)  # foreign code that no handler of Python gets into
 sys.exit(interrupts.run(stuck, told="told"))
 """
+IS_NEVER_CLEANED_UP = """
+import atexit, sys, threading
+from ofa import interrupts
+atexit.register(threading.Event().wait)
+def done():
+    print("result")
+    return 3
+sys.exit(interrupts.run(done, told="told"))
+"""
 
 
 @pytest.fixture
@@ -113,6 +122,14 @@ def test_foreign_code_that_does_not_return_is_ended_as_well(signum):
 
     assert (process.returncode, err) == (CODES[signum], "told\n")
     assert time.monotonic() - sent_at < LIMIT_S
+
+
+def test_a_program_that_is_done_ends_though_its_clean_up_does_not():
+    done = subprocess.run(
+        [sys.executable, "-c", IS_NEVER_CLEANED_UP], capture_output=True, text=True, timeout=30
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (3, "result\n", "")
 
 
 def test_a_killed_worker_is_told_in_one_line(checkpoint):

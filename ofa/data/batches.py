@@ -45,8 +45,8 @@ class ImageBatches(Dataset[tuple[Tensor, Tensor]]):
 def end_at_once(worker: int) -> None:
     """Let a process that reads images end without Python's clean-up, once it is told to end.
 
-    Clean-up takes the interpreter away from the thread that is sending a batch. It is in torch's
-    code then, which aborts: two in five processes, measured on torch 2.14.1.
+    Clean-up takes the interpreter away from the thread that is sending a batch. Where that is in
+    torch's code, of 2.14 at least, the process aborts.
     """
     del worker
     atexit.register(os._exit, 0)

@@ -40,8 +40,6 @@ SPACE = SearchSpace(
 PHASE = Phase(
     name="all", epochs=5, learning_rate=0.02, sampler="uniform", num_random=1, teacher="none"
 )
-
-
 BAD_STEP = 7
 
 

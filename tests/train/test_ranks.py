@@ -10,6 +10,8 @@ import pytest
 
 from ofa.artifacts import read_tensors
 
+pytestmark = pytest.mark.slow  # three processes that import torch, and one that starts two of them
+
 PROGRAM = str(Path(__file__).with_name("ranks_program.py"))
 
 
@@ -46,7 +48,6 @@ def largest_difference(one, other):
     return max(float(np.abs(one[name] - other[name]).max()) for name in one)
 
 
-@pytest.mark.slow  # three processes that import torch, and one that starts two of them
 def test_two_ranks_agree_and_equal_one_that_accumulates_their_shards(by_two, by_one):
     (first, notes), (second, _) = by_two["shards"]
     [(alone, notes_alone)] = by_one["shards"]
